@@ -1,0 +1,46 @@
+/* cred.h: certificates with their private keys, and which of them a client gets to see.
+ *
+ * A store is filled from PEM text (never from files: the caller reads those),
+ * checked while it is filled, and immutable afterwards; shared by reference
+ * count.  Every certificate message is encoded once, here, and not for each
+ * connection. */
+#ifndef HB_CRED_H
+#define HB_CRED_H
+
+#include <hb/env.h>
+#include <hb/err.h>
+#include <hb/span.h>
+#include <stdbool.h>
+
+struct hb_cred;       /* one chain and its key */
+struct hb_cred_store; /* all of a listener's */
+
+struct hb_cred_store *hb_cred_store_new(const struct hb_env *env);
+struct hb_cred_store *hb_cred_store_ref(struct hb_cred_store *store);
+void hb_cred_store_free(struct hb_cred_store **store);
+
+/* Facts about a certificate that was just added, for the operator. */
+struct hb_cred_facts {
+    uint64_t not_before, not_after; /* seconds since 1970 */
+    char key[24];                   /* "ECDSA P-256", "RSA 2048", "Ed25519" */
+    char names[256];                /* DNS names, comma separated, cut with "..." */
+    unsigned num_names;
+};
+
+/* Adds one pair: chain_pem holds one or more CERTIFICATE blocks, leaf first (other text between them is
+ * skipped); key_pem one PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY block (chain and key may be the same
+ * text). Checks that the key belongs to the leaf by signing and verifying, RSA 2048..8192 bits, P-256/P-384,
+ * Ed25519. An expired leaf is HB_E_CERT_EXPIRED, one that is not valid yet HB_E_CERT_NOT_YET. facts may be
+ * NULL; it is filled as far as the certificate could be read. */
+HB_MUST_USE enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain_pem,
+                                           struct hb_span key_pem, struct hb_cred_facts *facts);
+size_t hb_cred_store_count(const struct hb_cred_store *store);
+
+/* Signs input (not hashed) for TLS scheme `scheme`; the signature (DER for ECDSA) goes to sig, at most cap
+ * bytes (1024 is always enough). For key holders and for the inline signer. */
+HB_MUST_USE enum hb_code hb_cred_sign(const struct hb_cred *cred, const struct hb_env *env, uint16_t scheme,
+                                      struct hb_span input, uint8_t *sig, size_t cap, size_t *len);
+/* true: signatures with this store's keys come from outside, through HB_TLS_SIGN. Default false: inline. */
+void hb_cred_store_sign_later(struct hb_cred_store *store, bool later);
+
+#endif

@@ -1,0 +1,110 @@
+/* tls.h: one TLS connection, without I/O.
+ *
+ * The caller owns the sockets and two large buffers (a read buffer and an
+ * output buffer, one each for a whole worker); the engine owns only what a
+ * connection must remember.  Bytes from the peer are decrypted where they lie;
+ * bytes for the peer are appended to the caller's output builder.
+ *
+ *     hb_tls_input(t, buf, n);
+ *     while ((ev = hb_tls_next(t, &out, &e)) != HB_TLS_NONE) { ... }
+ *     send everything in `out`                    -- even after HB_TLS_FAILED: that is how an alert leaves
+ *
+ * Before the next read the caller asks hb_tls_held(): bytes of an incomplete
+ * record that the engine keeps; hb_tls_reclaim() moves them to the front of the
+ * read buffer, and the socket's bytes go right behind them, so a record is
+ * always contiguous and never copied twice.
+ *
+ * Invariants: nothing but HB_TLS_FAILED comes after HB_TLS_FAILED; no DATA
+ * before READY; an idle connection holds no buffer, no cipher context and no
+ * handshake state (the struct itself stays below 512 bytes).
+ * Not thread-safe: a connection and its lane belong to one thread. */
+#ifndef HB_TLS_H
+#define HB_TLS_H
+
+#include <hb/builder.h>
+#include <hb/env.h>
+#include <hb/err.h>
+#include <hb/span.h>
+#include <hb/tls_config.h>
+#include <hb/tls_info.h>
+
+struct hb_tls;
+struct hb_tls_lane;
+
+/* The largest record on the wire, header included: what the read buffer must hold beyond one read. */
+#define HB_TLS_RECORD_MAX (5u + 16384u + 2048u)
+/* Room the output builder must have at every call of hb_tls_next() and hb_tls_close(): the longest flight. */
+#define HB_TLS_FLIGHT_MAX (128u * 1024u)
+
+enum hb_tls_ev {
+    HB_TLS_NONE,   /* the input is used up: send `out`, read more */
+    HB_TLS_READY,  /* handshake done; hb_tls_info() is complete; data may flow */
+    HB_TLS_DATA,   /* event.data: plaintext inside the input buffer, good until the next call on t */
+    HB_TLS_SIGN,   /* event.sign: a signature is wanted from outside; answer with hb_tls_signed() */
+    HB_TLS_CLOSED, /* the peer said close_notify: a clean end of its side */
+    HB_TLS_FAILED  /* event.code says why; an alert may be in `out`. Stays so. */
+};
+
+/* What a key holder needs to sign for us. Borrowed; good until hb_tls_signed(). */
+struct hb_tls_sign {
+    const struct hb_cred *cred;
+    uint16_t scheme;      /* TLS SignatureScheme */
+    struct hb_span input; /* the bytes to be signed, not yet hashed */
+};
+
+struct hb_tls_event {
+    struct hb_span data;
+    struct hb_tls_sign sign;
+    enum hb_code code;
+    uint8_t alert; /* HB_TLS_FAILED: the alert we sent or, with HB_E_TLS_PEER_ALERT, got; 255 none */
+};
+
+/* Scratch that all connections of one thread share: cipher contexts and message space, some 250 KiB.
+ * NULL: out of memory. env is borrowed and must outlive the lane. */
+struct hb_tls_lane *hb_tls_lane_new(const struct hb_env *env);
+void hb_tls_lane_free(struct hb_tls_lane **lane);
+
+/* A connection in the server role. Takes a reference to config; env and lane are borrowed. NULL: out of
+ * memory. */
+struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env,
+                                 struct hb_tls_lane *lane);
+/* Wipes and frees; *t becomes NULL. NULL and pointers to NULL are fine. */
+void hb_tls_free(struct hb_tls **t);
+
+/* Bytes of an incomplete record that the engine holds from earlier input. */
+size_t hb_tls_held(const struct hb_tls *t);
+/* Moves them to dst (room for hb_tls_held() bytes); the engine then holds none. They must be the first bytes
+ * of the next input. Returns their number. */
+size_t hb_tls_reclaim(struct hb_tls *t, uint8_t *dst);
+/* Hands len bytes of input over; changed in place, borrowed until hb_tls_next() returns NONE or FAILED. Bytes
+ * held and not reclaimed come first (then the engine joins them itself, at the cost of a copy). */
+void hb_tls_input(struct hb_tls *t, uint8_t *wire, size_t len);
+/* The next thing that happened. See enum hb_tls_ev. */
+enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_event *event);
+/* Answers HB_TLS_SIGN: the DER or raw signature as TLS carries it, or an empty span if signing failed. Call
+ * hb_tls_next() afterwards. */
+void hb_tls_signed(struct hb_tls *t, struct hb_span signature);
+
+/* Upper bound of what sealing plain_len bytes adds to the output. */
+size_t hb_tls_sealed_len(const struct hb_tls *t, size_t plain_len);
+/* Seals the bytes of n spans, as few records as possible, into out (which must have room for
+ * hb_tls_sealed_len() of their sum). HB_E_INTERNAL before READY, HB_E_TLS_CLOSED after hb_tls_close(); the
+ * connection's first error once it failed. */
+HB_MUST_USE enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t n,
+                                      struct hb_bld *out);
+/* Appends close_notify, once; nothing can be written afterwards. Input still works. */
+void hb_tls_close(struct hb_tls *t, struct hb_bld *out);
+/* What an end of the byte stream means now: HB_OK after close_notify, else HB_E_TLS_TRUNCATED or the first
+ * error. */
+enum hb_code hb_tls_eof(const struct hb_tls *t);
+
+/* What was negotiated; complete from READY on, partly filled before. Borrowed. */
+const struct hb_tls_info *hb_tls_info(const struct hb_tls *t);
+/* The server_name the client sent, copied into dst (NUL-terminated, cap bytes); empty without one or once
+ * the handshake state is gone: fetch it at READY or FAILED. */
+void hb_tls_server_name(const struct hb_tls *t, char *dst, size_t cap);
+/* RFC 8446 7.5 / RFC 5705 exporter. HB_E_INTERNAL before READY or, in TLS 1.2, without EMS. */
+HB_MUST_USE enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context,
+                                       uint8_t *dst, size_t len);
+
+#endif

@@ -1,0 +1,28 @@
+/* tls_info.h: what was negotiated, for logs and tests; and names for the numbers. */
+#ifndef HB_TLS_INFO_H
+#define HB_TLS_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hb_tls_info {
+    uint16_t version; /* 0x0304, 0x0303; 0 before it is decided */
+    uint16_t suite;   /* IANA number */
+    uint16_t group;   /* NamedGroup of the key exchange */
+    uint16_t sigalg;  /* SignatureScheme of our signature */
+    uint8_t alpn;     /* 1 + index into the config's list, 0 none */
+    bool retried;     /* a HelloRetryRequest was sent */
+    bool ems;         /* extended master secret (1.2) */
+    bool got_close;   /* close_notify received */
+    uint8_t alert_sent, alert_got; /* 255: none */
+};
+
+/* "TLSv1.3", "TLS_AES_128_GCM_SHA256", "x25519", "ecdsa_secp256r1_sha256", "unexpected_message". Numbers we
+ * do not know give "unknown". Never NULL. */
+const char *hb_tls_version_name(uint16_t version);
+const char *hb_tls_suite_name(uint16_t suite);
+const char *hb_tls_group_name(uint16_t group);
+const char *hb_tls_sigalg_name(uint16_t sigalg);
+const char *hb_tls_alert_name(uint8_t alert);
+
+#endif
