@@ -39,7 +39,8 @@ struct hb_tls_lane;
 enum hb_tls_ev {
     HB_TLS_NONE,   /* the input is used up: send `out`, read more */
     HB_TLS_READY,  /* handshake done; hb_tls_info() is complete; data may flow */
-    HB_TLS_DATA,   /* event.data: plaintext inside the input buffer, good until the next call on t */
+    HB_TLS_DATA,   /* event.data: plaintext, decrypted where it lay in the input; good until hb_tls_next()
+                    * says NONE or FAILED, so that one write can take the plaintext of many records */
     HB_TLS_SIGN,   /* event.sign: a signature is wanted from outside; answer with hb_tls_signed() */
     HB_TLS_CLOSED, /* the peer said close_notify: a clean end of its side */
     HB_TLS_FAILED  /* event.code says why; an alert may be in `out`. Stays so. */
