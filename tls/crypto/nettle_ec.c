@@ -1,0 +1,105 @@
+/* nettle_ec.c: the SEC1 point codec, integers of a fixed length, and GMP's memory.
+ * Coordinates pass through mpz only when they are public or about to leave as a shared secret, and are written
+ * at the curve's full length, so a leading zero is never dropped (T13-08). */
+#include "nettle_ec.h"
+
+#include <hb/ct.h>
+#include <nettle/bignum.h>
+#include <stdlib.h>
+
+static void *wiping_realloc(void *p, size_t old_len, size_t new_len)
+{
+    void *q = malloc(new_len);
+
+    if (q == NULL) {
+        abort(); /* GMP has no way to hear of it */
+    }
+    memcpy(q, p, old_len < new_len ? old_len : new_len);
+    hb_wipe(p, old_len);
+    free(p);
+    return q;
+}
+
+static void wiping_free(void *p, size_t len)
+{
+    hb_wipe(p, len);
+    free(p);
+}
+
+void hb_gmp_init(void)
+{
+    static bool done;
+
+    if (!done) {
+        done = true;
+        mp_set_memory_functions(NULL, wiping_realloc, wiping_free);
+    }
+}
+
+const struct hb_ec_curve *hb_ec_find(enum hb_key_kind kind)
+{
+    static const struct hb_ec_curve p256 = {nettle_get_secp_256r1, 32};
+    static const struct hb_ec_curve p384 = {nettle_get_secp_384r1, 48};
+    static const struct hb_ec_curve p521 = {nettle_get_secp_521r1, 66};
+
+    switch (kind) {
+    case HB_KEY_P256:
+        return &p256;
+    case HB_KEY_P384:
+        return &p384;
+    case HB_KEY_P521:
+        return &p521;
+    case HB_KEY_RSA:
+    case HB_KEY_RSA_PSS:
+    case HB_KEY_ED25519:
+        break;
+    }
+    return NULL;
+}
+
+void hb_mpz_write(const mpz_t z, uint8_t *dst, size_t len)
+{
+    nettle_mpz_get_str_256(len, dst, z);
+}
+
+void hb_mpz_read(mpz_t z, struct hb_span bytes)
+{
+    nettle_mpz_set_str_256_u(z, bytes.len, bytes.p);
+}
+
+bool hb_ec_point_read(const struct hb_ec_curve *curve, struct hb_span sec1, struct ecc_point *p)
+{
+    size_t n = curve->coord_len;
+    mpz_t x;
+    mpz_t y;
+
+    if (sec1.len != 1 + 2 * n || sec1.p[0] != 4) {
+        return false;
+    }
+    hb_gmp_init();
+    mpz_init(x);
+    mpz_init(y);
+    hb_mpz_read(x, hb_span(sec1.p + 1, n));
+    hb_mpz_read(y, hb_span(sec1.p + 1 + n, n));
+    bool ok = nettle_ecc_point_set(p, x, y) == 1; /* checks range and the curve's equation */
+    mpz_clear(x);
+    mpz_clear(y);
+    return ok;
+}
+
+void hb_ec_point_write(const struct hb_ec_curve *curve, const struct ecc_point *p, uint8_t *dst)
+{
+    size_t n = curve->coord_len;
+    mpz_t x;
+    mpz_t y;
+
+    hb_gmp_init();
+    mpz_init(x);
+    mpz_init(y);
+    nettle_ecc_point_get(p, x, y);
+    dst[0] = 4;
+    hb_mpz_write(x, dst + 1, n);
+    hb_mpz_write(y, dst + 1 + n, n);
+    mpz_clear(x);
+    mpz_clear(y);
+}

@@ -1,0 +1,512 @@
+/* nettle_sign.c: private and public keys, signing and verifying.
+ * Owns every number inside a key and wipes it when the key is freed. RSA signs only through the blinded,
+ * fault-checked functions of Nettle, and the result is verified once more before it leaves (CT-05). */
+#include "crypto.h"
+#include "nettle_compat.h"
+#include "nettle_ec.h"
+
+#include <hb/builder.h>
+#include <hb/ct.h>
+#include <hb/cursor.h>
+#include <nettle/bignum.h>
+#include <nettle/dsa.h>
+#include <nettle/ecdsa.h>
+#include <nettle/eddsa.h>
+#include <nettle/rsa.h>
+
+struct hb_privkey {
+    enum hb_key_kind kind;
+    struct rsa_private_key rsa;
+    struct rsa_public_key rsa_pub; /* private operations are checked against it */
+    struct ecc_scalar ec;
+    uint8_t ed_seed[ED25519_KEY_SIZE], ed_pub[ED25519_KEY_SIZE];
+};
+
+struct hb_pubkey {
+    enum hb_key_kind kind;
+    struct rsa_public_key rsa;
+    struct ecc_point ec;
+    uint8_t ed[ED25519_KEY_SIZE];
+};
+
+static bool is_rsa(enum hb_key_kind kind)
+{
+    return kind == HB_KEY_RSA || kind == HB_KEY_RSA_PSS;
+}
+
+/* ---- private keys ---- */
+
+void hb_privkey_free(const struct hb_env *env, struct hb_privkey **key)
+{
+    struct hb_privkey *k = *key;
+
+    *key = NULL;
+    if (k == NULL) {
+        return;
+    }
+    if (is_rsa(k->kind)) {
+        nettle_rsa_private_key_clear(&k->rsa);
+        nettle_rsa_public_key_clear(&k->rsa_pub);
+    } else if (k->kind != HB_KEY_ED25519) {
+        nettle_ecc_scalar_clear(&k->ec);
+    }
+    env->release(env->ctx, k, sizeof *k);
+}
+
+/* p * q = n, and the CRT exponents belong to d: a key put together wrongly would leak itself by its signatures. */
+static bool rsa_parts_fit(const struct hb_privkey *k)
+{
+    mpz_t t;
+    bool ok;
+
+    mpz_init(t);
+    mpz_mul(t, k->rsa.p, k->rsa.q);
+    ok = mpz_cmp(t, k->rsa_pub.n) == 0 && mpz_odd_p(k->rsa.p) && mpz_odd_p(k->rsa.q) && mpz_odd_p(k->rsa_pub.e);
+    mpz_mul(t, k->rsa.c, k->rsa.q); /* c = q^-1 mod p */
+    mpz_mod(t, t, k->rsa.p);
+    ok = ok && mpz_cmp_ui(t, 1) == 0;
+    mpz_clear(t);
+    return ok;
+}
+
+enum hb_code hb_privkey_rsa(const struct hb_env *env, const struct hb_rsa_parts *parts, enum hb_key_kind kind,
+                            struct hb_privkey **key)
+{
+    *key = NULL;
+    if (parts->n.len == 0 || parts->e.len == 0 || parts->p.len == 0 || parts->q.len == 0 || parts->dp.len == 0 ||
+        parts->dq.len == 0 || parts->qinv.len == 0) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_privkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    hb_gmp_init();
+    k->kind = kind;
+    nettle_rsa_private_key_init(&k->rsa);
+    nettle_rsa_public_key_init(&k->rsa_pub);
+    hb_mpz_read(k->rsa_pub.n, parts->n);
+    hb_mpz_read(k->rsa_pub.e, parts->e);
+    hb_mpz_read(k->rsa.d, parts->d);
+    hb_mpz_read(k->rsa.p, parts->p);
+    hb_mpz_read(k->rsa.q, parts->q);
+    hb_mpz_read(k->rsa.a, parts->dp);
+    hb_mpz_read(k->rsa.b, parts->dq);
+    hb_mpz_read(k->rsa.c, parts->qinv);
+    if (mpz_sgn(k->rsa.p) == 0 || mpz_sgn(k->rsa.q) == 0 || !rsa_parts_fit(k) ||
+        !nettle_rsa_public_key_prepare(&k->rsa_pub) || !nettle_rsa_private_key_prepare(&k->rsa)) {
+        hb_privkey_free(env, &k);
+        return HB_E_KEY_INVALID;
+    }
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_code hb_privkey_ec(const struct hb_env *env, enum hb_key_kind curve, struct hb_span scalar,
+                           struct hb_privkey **key)
+{
+    const struct hb_ec_curve *c = hb_ec_find(curve);
+    mpz_t z;
+
+    *key = NULL;
+    if (c == NULL || scalar.len > c->coord_len) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_privkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    hb_gmp_init();
+    k->kind = curve;
+    nettle_ecc_scalar_init(&k->ec, c->get());
+    mpz_init(z);
+    hb_mpz_read(z, scalar);
+    bool ok = nettle_ecc_scalar_set(&k->ec, z) == 1; /* 0 < z < order */
+    mpz_clear(z);
+    if (!ok) {
+        hb_privkey_free(env, &k);
+        return HB_E_KEY_INVALID;
+    }
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_code hb_privkey_ed25519(const struct hb_env *env, struct hb_span seed, struct hb_privkey **key)
+{
+    *key = NULL;
+    if (seed.len != ED25519_KEY_SIZE) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_privkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    k->kind = HB_KEY_ED25519;
+    memcpy(k->ed_seed, seed.p, sizeof k->ed_seed);
+    nettle_ed25519_sha512_public_key(k->ed_pub, k->ed_seed);
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_key_kind hb_privkey_kind(const struct hb_privkey *key)
+{
+    return key->kind;
+}
+
+unsigned hb_privkey_bits(const struct hb_privkey *key)
+{
+    if (is_rsa(key->kind)) {
+        return (unsigned)mpz_sizeinbase(key->rsa_pub.n, 2);
+    }
+    return key->kind == HB_KEY_ED25519 ? 256 : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+}
+
+/* ---- public keys ---- */
+
+void hb_pubkey_free(const struct hb_env *env, struct hb_pubkey **key)
+{
+    struct hb_pubkey *k = *key;
+
+    *key = NULL;
+    if (k == NULL) {
+        return;
+    }
+    if (is_rsa(k->kind)) {
+        nettle_rsa_public_key_clear(&k->rsa);
+    } else if (k->kind != HB_KEY_ED25519) {
+        nettle_ecc_point_clear(&k->ec);
+    }
+    env->release(env->ctx, k, sizeof *k);
+}
+
+enum hb_code hb_pubkey_rsa(const struct hb_env *env, struct hb_span n, struct hb_span e, enum hb_key_kind kind,
+                           struct hb_pubkey **key)
+{
+    *key = NULL;
+    if (n.len == 0 || e.len == 0) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_pubkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    hb_gmp_init();
+    k->kind = kind;
+    nettle_rsa_public_key_init(&k->rsa);
+    hb_mpz_read(k->rsa.n, n);
+    hb_mpz_read(k->rsa.e, e);
+    if (!mpz_odd_p(k->rsa.n) || !mpz_odd_p(k->rsa.e) || mpz_cmp_ui(k->rsa.e, 3) < 0 ||
+        mpz_sizeinbase(k->rsa.e, 2) > 64 || !nettle_rsa_public_key_prepare(&k->rsa)) {
+        hb_pubkey_free(env, &k);
+        return HB_E_KEY_INVALID;
+    }
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_code hb_pubkey_ec(const struct hb_env *env, enum hb_key_kind curve, struct hb_span point,
+                          struct hb_pubkey **key)
+{
+    const struct hb_ec_curve *c = hb_ec_find(curve);
+
+    *key = NULL;
+    if (c == NULL) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_pubkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    hb_gmp_init();
+    k->kind = curve;
+    nettle_ecc_point_init(&k->ec, c->get());
+    if (!hb_ec_point_read(c, point, &k->ec)) {
+        hb_pubkey_free(env, &k);
+        return HB_E_KEY_INVALID;
+    }
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_code hb_pubkey_ed25519(const struct hb_env *env, struct hb_span raw, struct hb_pubkey **key)
+{
+    *key = NULL;
+    if (raw.len != ED25519_KEY_SIZE) {
+        return HB_E_KEY_INVALID;
+    }
+    struct hb_pubkey *k = env->alloc(env->ctx, sizeof *k);
+    if (k == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    k->kind = HB_KEY_ED25519;
+    memcpy(k->ed, raw.p, sizeof k->ed);
+    *key = k;
+    return HB_OK;
+}
+
+enum hb_key_kind hb_pubkey_kind(const struct hb_pubkey *key)
+{
+    return key->kind;
+}
+
+unsigned hb_pubkey_bits(const struct hb_pubkey *key)
+{
+    if (is_rsa(key->kind)) {
+        return (unsigned)mpz_sizeinbase(key->rsa.n, 2);
+    }
+    return key->kind == HB_KEY_ED25519 ? 256 : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+}
+
+/* ---- ECDSA: SEQUENCE { r INTEGER, s INTEGER } in DER (RFC 3279 2.2.3) ---- */
+
+static void put_integer(struct hb_bld *b, const mpz_t z, size_t coord_len)
+{
+    uint8_t bytes[HB_EC_COORD_MAX];
+    size_t skip = 0;
+
+    hb_mpz_write(z, bytes, coord_len);
+    while (skip + 1 < coord_len && bytes[skip] == 0) {
+        skip++;
+    }
+    bool pad = (bytes[skip] & 0x80) != 0;
+    hb_bld_u8(b, 0x02);
+    hb_bld_u8(b, (uint8_t)(coord_len - skip + pad));
+    if (pad) {
+        hb_bld_u8(b, 0);
+    }
+    hb_bld_put(b, hb_span(bytes + skip, coord_len - skip));
+}
+
+static enum hb_code put_ecdsa(const struct dsa_signature *sig, size_t coord_len, struct hb_bld *out)
+{
+    uint8_t body_mem[2 * (HB_EC_COORD_MAX + 3)];
+    struct hb_bld body = hb_bld(body_mem, sizeof body_mem);
+
+    put_integer(&body, sig->r, coord_len);
+    put_integer(&body, sig->s, coord_len);
+    hb_bld_u8(out, 0x30);
+    if (body.len >= 128) {
+        hb_bld_u8(out, 0x81);
+    }
+    hb_bld_u8(out, (uint8_t)body.len);
+    hb_bld_put(out, hb_bld_span(&body));
+    return hb_bld_ok(out) ? HB_OK : HB_E_OVERFLOW;
+}
+
+/* A positive INTEGER in its shortest form, at most coord_len bytes of value. */
+static bool get_integer(struct hb_cur *c, mpz_t z, size_t coord_len)
+{
+    if (hb_cur_u8(c) != 0x02) {
+        return false;
+    }
+    struct hb_cur v = hb_cur_vec8(c); /* no coordinate needs a long-form length */
+    struct hb_span s = hb_cur_rest(&v);
+    if (s.len == 0 || s.len > coord_len + 1 || (s.p[0] & 0x80) != 0 ||
+        (s.p[0] == 0 && (s.len == 1 || (s.p[1] & 0x80) == 0))) {
+        return false;
+    }
+    hb_mpz_read(z, s);
+    return true;
+}
+
+static bool get_ecdsa(struct hb_span der, struct dsa_signature *sig, size_t coord_len)
+{
+    struct hb_cur c = hb_cur(der);
+
+    if (hb_cur_u8(&c) != 0x30) {
+        return false;
+    }
+    uint8_t first = hb_cur_u8(&c);
+    size_t len = first;
+    if (first == 0x81) {
+        len = hb_cur_u8(&c);
+        if (len < 128) {
+            return false;
+        }
+    } else if (first > 0x81) {
+        return false;
+    }
+    return len == hb_cur_left(&c) && get_integer(&c, sig->r, coord_len) && get_integer(&c, sig->s, coord_len) &&
+           hb_cur_end(&c);
+}
+
+/* ---- RSA ---- */
+
+/* RFC 8017 9.2 note 1: what precedes the digest in PKCS#1 v1.5 signatures. */
+static struct hb_span digest_info(const struct hb_hash *hash)
+{
+    static const uint8_t sha256[] = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+    static const uint8_t sha384[] = "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30";
+    static const uint8_t sha512[] = "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
+
+    return hb_span(hash == &hb_sha256 ? sha256 : hash == &hb_sha384 ? sha384 : sha512, 19);
+}
+
+static size_t pkcs1_input(const struct hb_hash *hash, const uint8_t *digest, uint8_t *dst)
+{
+    memcpy(dst, digest_info(hash).p, 19);
+    memcpy(dst + 19, digest, hash->len);
+    return 19u + hash->len;
+}
+
+static int pss_sign(const struct hb_privkey *key, const struct hb_env *env, const struct hb_hash *hash,
+                    const uint8_t *digest, mpz_t s)
+{
+    uint8_t salt[HB_HASH_MAX];
+
+    env->random(env->ctx, hash->len, salt);
+    if (hash == &hb_sha256) {
+        return nettle_rsa_pss_sha256_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
+                                                    digest, s);
+    }
+    if (hash == &hb_sha384) {
+        return nettle_rsa_pss_sha384_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
+                                                    digest, s);
+    }
+    return nettle_rsa_pss_sha512_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
+                                                digest, s);
+}
+
+static int pss_verify(const struct rsa_public_key *pub, const struct hb_hash *hash, const uint8_t *digest,
+                      const mpz_t s)
+{
+    if (hash == &hb_sha256) {
+        return nettle_rsa_pss_sha256_verify_digest(pub, hash->len, digest, s);
+    }
+    if (hash == &hb_sha384) {
+        return nettle_rsa_pss_sha384_verify_digest(pub, hash->len, digest, s);
+    }
+    return nettle_rsa_pss_sha512_verify_digest(pub, hash->len, digest, s);
+}
+
+static bool rsa_verify(const struct rsa_public_key *pub, const struct hb_sigalg *alg, const uint8_t *digest,
+                       const mpz_t s)
+{
+    uint8_t info[19 + HB_HASH_MAX];
+
+    if (pub->size < (size_t)alg->hash->len * 2 + 2) {
+        return false; /* NET-04: such a modulus cannot hold a PSS signature of this hash */
+    }
+    if (alg->pad == HB_PAD_PSS) {
+        return pss_verify(pub, alg->hash, digest, s) == 1;
+    }
+    return nettle_rsa_pkcs1_verify(pub, pkcs1_input(alg->hash, digest, info), info, s) == 1;
+}
+
+static enum hb_code rsa_sign(const struct hb_privkey *key, const struct hb_env *env, const struct hb_sigalg *alg,
+                             const uint8_t *digest, uint8_t *sig, size_t cap, size_t *len)
+{
+    uint8_t info[19 + HB_HASH_MAX];
+    size_t size = key->rsa_pub.size;
+    mpz_t s;
+
+    if (size > cap) {
+        return HB_E_OVERFLOW;
+    }
+    if (size < (size_t)alg->hash->len * 2 + 2) {
+        return HB_E_TLS_SIGN_FAILED;
+    }
+    mpz_init(s);
+    int ok = alg->pad == HB_PAD_PSS
+                 ? pss_sign(key, env, alg->hash, digest, s)
+                 : nettle_rsa_pkcs1_sign_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random,
+                                            pkcs1_input(alg->hash, digest, info), info, s);
+    bool good = ok == 1 && rsa_verify(&key->rsa_pub, alg, digest, s);
+    if (good) {
+        hb_mpz_write(s, sig, size);
+        *len = size;
+    }
+    mpz_clear(s);
+    return good ? HB_OK : HB_E_TLS_SIGN_FAILED;
+}
+
+/* ---- sign and verify ---- */
+
+static bool fits(enum hb_key_kind key, const struct hb_sigalg *alg)
+{
+    /* ECDSA in TLS 1.2 goes with any curve and any hash; 1.3's binding of the two is judged when the scheme is
+     * chosen (negotiate.c). */
+    bool ec_key = hb_ec_find(key) != NULL;
+    return ec_key ? hb_ec_find(alg->kind) != NULL : key == alg->kind;
+}
+
+static enum hb_code ecdsa_do_sign(const struct hb_privkey *key, const struct hb_env *env,
+                                  const struct hb_hash *hash, const uint8_t *digest, uint8_t *sig, size_t cap,
+                                  size_t *len)
+{
+    struct dsa_signature s;
+    struct hb_bld out = hb_bld(sig, cap);
+
+    nettle_dsa_signature_init(&s);
+    nettle_ecdsa_sign(&key->ec, env->ctx, env->random, hash->len, digest, &s);
+    enum hb_code code = put_ecdsa(&s, hb_ec_find(key->kind)->coord_len, &out);
+    nettle_dsa_signature_clear(&s);
+    *len = out.len;
+    return code;
+}
+
+enum hb_code hb_sign(const struct hb_privkey *key, const struct hb_env *env, const struct hb_sigalg *alg,
+                     struct hb_span input, uint8_t *sig, size_t cap, size_t *len)
+{
+    uint8_t digest[HB_HASH_MAX];
+
+    *len = 0;
+    if (!fits(key->kind, alg)) {
+        return HB_E_TLS_SIGN_FAILED;
+    }
+    if (key->kind == HB_KEY_ED25519) {
+        if (cap < ED25519_SIGNATURE_SIZE) {
+            return HB_E_OVERFLOW;
+        }
+        nettle_ed25519_sha512_sign(key->ed_pub, key->ed_seed, input.len, input.p, sig);
+        *len = ED25519_SIGNATURE_SIZE;
+        return HB_OK;
+    }
+    hb_hash_once(alg->hash, input, digest);
+    if (is_rsa(key->kind)) {
+        return rsa_sign(key, env, alg, digest, sig, cap, len);
+    }
+    return ecdsa_do_sign(key, env, alg->hash, digest, sig, cap, len);
+}
+
+static bool ecdsa_do_verify(const struct hb_pubkey *key, const struct hb_hash *hash, const uint8_t *digest,
+                            struct hb_span sig)
+{
+    struct dsa_signature s;
+
+    nettle_dsa_signature_init(&s);
+    bool ok = get_ecdsa(sig, &s, hb_ec_find(key->kind)->coord_len) &&
+              nettle_ecdsa_verify(&key->ec, hash->len, digest, &s) == 1;
+    nettle_dsa_signature_clear(&s);
+    return ok;
+}
+
+enum hb_code hb_verify(const struct hb_pubkey *key, const struct hb_sigalg *alg, struct hb_span input,
+                       struct hb_span sig)
+{
+    uint8_t digest[HB_HASH_MAX];
+    bool ok = false;
+
+    if (!fits(key->kind, alg)) {
+        return HB_E_TLS_BAD_SIGNATURE;
+    }
+    if (key->kind == HB_KEY_ED25519) {
+        ok = sig.len == ED25519_SIGNATURE_SIZE &&
+             nettle_ed25519_sha512_verify(key->ed, input.len, input.p, sig.p) == 1;
+        return ok ? HB_OK : HB_E_TLS_BAD_SIGNATURE;
+    }
+    hb_hash_once(alg->hash, input, digest);
+    if (is_rsa(key->kind)) {
+        mpz_t s;
+        if (sig.len != key->rsa.size) {
+            return HB_E_TLS_BAD_SIGNATURE; /* exactly the modulus' length (RFC 8017 8.1.2) */
+        }
+        mpz_init(s);
+        hb_mpz_read(s, sig);
+        ok = mpz_cmp(s, key->rsa.n) < 0 && rsa_verify(&key->rsa, alg, digest, s);
+        mpz_clear(s);
+    } else {
+        ok = ecdsa_do_verify(key, alg->hash, digest, sig);
+    }
+    return ok ? HB_OK : HB_E_TLS_BAD_SIGNATURE;
+}

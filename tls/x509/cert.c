@@ -1,0 +1,301 @@
+/* cert.c: RFC 5280 4.1 as a parser.
+ * Every level is checked to its end; an extension we do not read is skipped, critical or not: judging that is
+ * the path check's work. */
+#include "cert.h"
+
+#include "der.h"
+
+struct oid_row {
+    const char *bytes;
+    uint8_t len;
+    enum hb_key_kind kind;
+};
+
+#define OID(s) s, sizeof s - 1
+static const struct oid_row key_oids[] = {
+    {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), HB_KEY_RSA},     /* rsaEncryption */
+    {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), HB_KEY_RSA_PSS}, /* id-RSASSA-PSS */
+    {OID("\x2b\x65\x70"), HB_KEY_ED25519},                         /* id-Ed25519 */
+};
+static const struct oid_row curve_oids[] = {
+    {OID("\x2a\x86\x48\xce\x3d\x03\x01\x07"), HB_KEY_P256},
+    {OID("\x2b\x81\x04\x00\x22"), HB_KEY_P384},
+    {OID("\x2b\x81\x04\x00\x23"), HB_KEY_P521},
+};
+static const char oid_ec[] = "\x2a\x86\x48\xce\x3d\x02\x01"; /* id-ecPublicKey */
+
+static bool is_oid(struct hb_span oid, const char *bytes, size_t len)
+{
+    return oid.len == len && memcmp(oid.p, bytes, len) == 0;
+}
+
+static bool find_oid(const struct oid_row *rows, size_t n, struct hb_span oid, enum hb_key_kind *kind)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is_oid(oid, rows[i].bytes, rows[i].len)) {
+            *kind = rows[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind)
+{
+    struct hb_cur alg = hb_der_take(c, HB_DER_SEQUENCE);
+    struct hb_span oid = hb_der_oid(&alg);
+
+    if (!hb_cur_ok(c) || !hb_cur_ok(&alg)) {
+        return false;
+    }
+    if (is_oid(oid, oid_ec, sizeof oid_ec - 1)) {
+        struct hb_span curve = hb_der_oid(&alg); /* named curves only (PKI-05) */
+        return hb_cur_end(&alg) && find_oid(curve_oids, sizeof curve_oids / sizeof curve_oids[0], curve, kind);
+    }
+    if (!find_oid(key_oids, sizeof key_oids / sizeof key_oids[0], oid, kind)) {
+        return false;
+    }
+    if (*kind == HB_KEY_ED25519) {
+        return hb_cur_end(&alg); /* parameters must be absent (RFC 8410 3) */
+    }
+    if (*kind == HB_KEY_RSA) {
+        struct hb_cur null = hb_der_take(&alg, HB_DER_NULL);
+        return hb_cur_end(&null) && hb_cur_end(&alg);
+    }
+    return true; /* RSASSA-PSS parameters, if any, restrict what we do not do anyway: salt and hash lengths */
+}
+
+static enum hb_code parse_spki(struct hb_span spki, struct hb_cert *cert)
+{
+    struct hb_cur outer = hb_cur(spki);
+    struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
+
+    if (!hb_key_algorithm(&c, &cert->key_kind)) {
+        return HB_E_X509_ALGORITHM;
+    }
+    struct hb_span bits = hb_der_bits(&c);
+    if (!hb_cur_end(&c)) {
+        return HB_E_DER;
+    }
+    if (cert->key_kind != HB_KEY_RSA && cert->key_kind != HB_KEY_RSA_PSS) {
+        cert->point = bits;
+        return HB_OK;
+    }
+    struct hb_cur key = hb_cur(bits);
+    struct hb_cur seq = hb_der_take(&key, HB_DER_SEQUENCE);
+    cert->rsa_n = hb_der_unsigned(&seq);
+    cert->rsa_e = hb_der_unsigned(&seq);
+    return hb_cur_end(&seq) && hb_cur_end(&key) ? HB_OK : HB_E_DER;
+}
+
+static bool parse_eku(struct hb_cur value, struct hb_cert *cert)
+{
+    static const char server_auth[] = "\x2b\x06\x01\x05\x05\x07\x03\x01";
+    static const char any[] = "\x55\x1d\x25\x00";
+    struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
+
+    cert->has_eku = true;
+    while (hb_cur_left(&seq) > 0) {
+        struct hb_span oid = hb_der_oid(&seq);
+        cert->eku_server_auth = cert->eku_server_auth || is_oid(oid, server_auth, sizeof server_auth - 1) ||
+                                is_oid(oid, any, sizeof any - 1);
+    }
+    return hb_cur_end(&seq) && hb_cur_end(&value);
+}
+
+static bool parse_key_usage(struct hb_cur value, struct hb_cert *cert)
+{
+    struct hb_cur bits = hb_der_take(&value, HB_DER_BIT_STRING);
+    uint8_t unused = hb_cur_u8(&bits);
+
+    cert->has_key_usage = true;
+    cert->key_usage = hb_cur_left(&bits) > 0 ? hb_cur_u8(&bits) : 0;
+    (void)hb_cur_rest(&bits);
+    return unused < 8 && hb_cur_end(&bits) && hb_cur_end(&value);
+}
+
+static bool parse_basic_constraints(struct hb_cur value, struct hb_cert *cert)
+{
+    struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
+
+    if (hb_der_peek(&seq) == HB_DER_BOOLEAN) {
+        cert->is_ca = hb_der_bool(&seq);
+    }
+    if (hb_der_peek(&seq) == HB_DER_INTEGER) {
+        (void)hb_der_unsigned(&seq);
+    }
+    return hb_cur_end(&seq) && hb_cur_end(&value);
+}
+
+static bool parse_san(struct hb_cur value, struct hb_cert *cert)
+{
+    struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
+    struct hb_cur walk = seq;
+
+    cert->has_san = true;
+    while (hb_cur_left(&walk) > 0) {
+        (void)hb_der_element(&walk);
+    }
+    cert->san = hb_cur_rest(&seq);
+    return hb_cur_end(&walk) && hb_cur_end(&seq) && hb_cur_end(&value);
+}
+
+static bool parse_extension(struct hb_cur ext, struct hb_cert *cert)
+{
+    static const struct {
+        const char *oid;
+        bool (*parse)(struct hb_cur value, struct hb_cert *cert);
+    } rows[] = {
+        {"\x55\x1d\x0f", parse_key_usage},
+        {"\x55\x1d\x11", parse_san},
+        {"\x55\x1d\x13", parse_basic_constraints},
+        {"\x55\x1d\x25", parse_eku},
+    };
+    struct hb_span oid = hb_der_oid(&ext);
+
+    if (hb_der_peek(&ext) == HB_DER_BOOLEAN) {
+        (void)hb_der_bool(&ext);
+    }
+    struct hb_cur value = hb_der_take(&ext, HB_DER_OCTET_STRING);
+    if (!hb_cur_end(&ext)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (is_oid(oid, rows[i].oid, 3)) {
+            return rows[i].parse(value, cert);
+        }
+    }
+    return true;
+}
+
+static bool parse_extensions(struct hb_cur *tbs, struct hb_cert *cert)
+{
+    struct hb_cur outer = hb_der_take(tbs, HB_DER_CONTEXT_CONSTRUCTED | 3);
+    struct hb_cur list = hb_der_take(&outer, HB_DER_SEQUENCE);
+
+    while (hb_cur_left(&list) > 0) {
+        struct hb_cur ext = hb_der_take(&list, HB_DER_SEQUENCE);
+        if (!hb_cur_ok(&list) || !parse_extension(ext, cert)) {
+            return false;
+        }
+    }
+    return hb_cur_end(&list) && hb_cur_end(&outer);
+}
+
+static enum hb_code parse_tbs(struct hb_cur tbs, struct hb_cert *cert, struct hb_span *inner_alg)
+{
+    if (hb_der_peek(&tbs) != (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
+        return HB_E_X509_VERSION;
+    }
+    struct hb_cur version = hb_der_take(&tbs, HB_DER_CONTEXT_CONSTRUCTED | 0);
+    struct hb_span v = hb_der_unsigned(&version);
+    if (!hb_cur_end(&version) || v.len != 1 || v.p[0] != 2) {
+        return HB_E_X509_VERSION;
+    }
+    struct hb_cur serial = hb_der_take(&tbs, HB_DER_INTEGER);
+    cert->serial = hb_cur_rest(&serial);
+    *inner_alg = hb_der_element(&tbs);
+    cert->issuer = hb_der_element(&tbs);
+    struct hb_cur validity = hb_der_take(&tbs, HB_DER_SEQUENCE);
+    cert->not_before = hb_der_time(&validity);
+    cert->not_after = hb_der_time(&validity);
+    if (!hb_cur_end(&validity)) {
+        return HB_E_DER;
+    }
+    cert->subject = hb_der_element(&tbs);
+    cert->spki = hb_der_element(&tbs);
+    if (!hb_cur_ok(&tbs)) {
+        return HB_E_DER;
+    }
+    HB_TRY(parse_spki(cert->spki, cert));
+    for (uint8_t id = 1; id <= 2; id++) { /* unique identifiers: obsolete, skipped */
+        if (hb_der_peek(&tbs) == (HB_DER_CONTEXT | id)) {
+            (void)hb_der_element(&tbs);
+        }
+    }
+    if (hb_cur_left(&tbs) > 0 && !parse_extensions(&tbs, cert)) {
+        return HB_E_DER;
+    }
+    return hb_cur_end(&tbs) ? HB_OK : HB_E_DER;
+}
+
+enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert)
+{
+    struct hb_cur outer = hb_cur(der);
+    struct hb_span inner_alg = hb_span(NULL, 0);
+
+    memset(cert, 0, sizeof *cert);
+    if (der.len > HB_CERT_MAX) {
+        return HB_E_DER;
+    }
+    cert->der = der;
+    struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
+    if (!hb_cur_end(&outer)) {
+        return HB_E_DER;
+    }
+    cert->tbs = hb_der_element(&c);
+    struct hb_span outer_alg = hb_der_element(&c);
+    cert->signature = hb_der_bits(&c);
+    if (!hb_cur_end(&c)) {
+        return HB_E_DER;
+    }
+    struct hb_cur alg_cur = hb_cur(outer_alg);
+    struct hb_cur alg = hb_der_take(&alg_cur, HB_DER_SEQUENCE);
+    cert->sig_oid = hb_der_oid(&alg);
+    struct hb_cur tbs_cur = hb_cur(cert->tbs);
+    HB_TRY(parse_tbs(hb_der_take(&tbs_cur, HB_DER_SEQUENCE), cert, &inner_alg));
+    return hb_cur_ok(&alg) && hb_span_eq(outer_alg, inner_alg) ? HB_OK : HB_E_DER; /* PKI-01 */
+}
+
+enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env, struct hb_pubkey **key)
+{
+    switch (cert->key_kind) {
+    case HB_KEY_RSA:
+    case HB_KEY_RSA_PSS:
+        return hb_pubkey_rsa(env, cert->rsa_n, cert->rsa_e, cert->key_kind, key);
+    case HB_KEY_P256:
+    case HB_KEY_P384:
+    case HB_KEY_P521:
+        return hb_pubkey_ec(env, cert->key_kind, cert->point, key);
+    case HB_KEY_ED25519:
+        return hb_pubkey_ed25519(env, cert->point, key);
+    }
+    return HB_E_X509_ALGORITHM;
+}
+
+/* The last CN of the subject: the most specific one. */
+static struct hb_span common_name(struct hb_span subject)
+{
+    struct hb_cur outer = hb_cur(subject);
+    struct hb_cur rdns = hb_der_take(&outer, HB_DER_SEQUENCE);
+    struct hb_span cn = hb_span(NULL, 0);
+
+    while (hb_cur_left(&rdns) > 0) {
+        struct hb_cur set = hb_der_take(&rdns, HB_DER_SET);
+        struct hb_cur pair = hb_der_take(&set, HB_DER_SEQUENCE);
+        struct hb_span oid = hb_der_oid(&pair);
+        uint8_t tag = hb_der_peek(&pair);
+        struct hb_cur value = hb_der_take(&pair, tag);
+        if (is_oid(oid, "\x55\x04\x03", 3) && (tag == HB_DER_UTF8 || tag == HB_DER_PRINTABLE || tag == HB_DER_IA5)) {
+            cn = hb_cur_rest(&value);
+        }
+    }
+    return cn;
+}
+
+struct hb_span hb_cert_dns_name(const struct hb_cert *cert, unsigned i)
+{
+    struct hb_cur san = hb_cur(cert->san);
+
+    if (!cert->has_san) {
+        return i == 0 ? common_name(cert->subject) : hb_span(NULL, 0);
+    }
+    while (hb_cur_left(&san) > 0) {
+        uint8_t tag = hb_der_peek(&san);
+        struct hb_cur value = hb_der_take(&san, tag);
+        if (tag == (HB_DER_CONTEXT | 2) && i-- == 0) {
+            return hb_cur_rest(&value);
+        }
+    }
+    return hb_span(NULL, 0);
+}

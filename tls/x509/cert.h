@@ -1,0 +1,36 @@
+/* cert.h: a certificate as views into its DER. Parsing judges form only; trust, time and names are judged by
+ * whoever uses it. */
+#ifndef HB_CERT_H
+#define HB_CERT_H
+
+#include "../crypto/crypto.h"
+#include <hb/cursor.h>
+
+#define HB_CERT_MAX 65535u
+
+enum { HB_KU_DIGITAL_SIGNATURE = 0x80 }; /* first byte of the keyUsage bits */
+
+struct hb_cert {
+    struct hb_span der, tbs, serial, issuer, subject, spki; /* all borrowed from the DER */
+    struct hb_span sig_oid, signature;
+    struct hb_span san; /* contents of the SubjectAltName sequence; empty without one */
+    uint64_t not_before, not_after;
+    enum hb_key_kind key_kind;
+    struct hb_span rsa_n, rsa_e, point; /* by kind; point: SEC1, or the raw Ed25519 key */
+    uint8_t key_usage;
+    bool has_key_usage, has_san, has_eku, eku_server_auth, is_ca;
+};
+
+/* Parses der; views stay good as long as der does. HB_E_DER, HB_E_X509_VERSION, HB_E_X509_ALGORITHM. */
+HB_MUST_USE enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert);
+/* The public key as an object. */
+HB_MUST_USE enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env,
+                                        struct hb_pubkey **key);
+/* DNS name number i: from the SAN, or, only if there is no SAN at all, the subject's last CN. Empty beyond the
+ * end. */
+struct hb_span hb_cert_dns_name(const struct hb_cert *cert, unsigned i);
+
+/* AlgorithmIdentifier of a key: its kind, from SubjectPublicKeyInfo or PKCS#8. false: not one we know. */
+bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind);
+
+#endif
