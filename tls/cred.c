@@ -114,6 +114,13 @@ enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span hos
     return best;
 }
 
+struct hb_span hb_cred_first_name(const struct hb_cred *cred)
+{
+    struct hb_cert cert;
+
+    return hb_cert_parse(cred->leaf, &cert) == HB_OK ? hb_cert_dns_name(&cert, 0) : hb_span(NULL, 0);
+}
+
 /* ---- adding ---- */
 
 static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)

@@ -23,6 +23,8 @@ enum hb_name_match { HB_NAME_NONE, HB_NAME_WILDCARD, HB_NAME_EXACT };
 
 /* How cred's DNS names cover host (case-insensitive). */
 enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span host);
+/* The first DNS name; empty if it has none. Borrowed. */
+struct hb_span hb_cred_first_name(const struct hb_cred *cred);
 /* Credential number i in the order of loading; NULL beyond the end. */
 const struct hb_cred *hb_cred_at(const struct hb_cred_store *store, size_t i);
 bool hb_cred_signs_later(const struct hb_cred *cred);

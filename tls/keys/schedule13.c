@@ -1,0 +1,113 @@
+/* schedule13.c: labels and secrets of TLS 1.3, checked against the traces of RFC 8448. */
+#include "schedule13.h"
+
+#include <hb/builder.h>
+#include <hb/ct.h>
+
+void hb_ks13_expand(const struct hb_hash *hash, const uint8_t *secret, const char *label, struct hb_span context,
+                    uint8_t *dst, size_t len)
+{
+    uint8_t mem[2 + 1 + 255 + 1 + 255];
+    struct hb_bld info = hb_bld(mem, sizeof mem);
+
+    hb_bld_u16(&info, (uint16_t)len);
+    struct hb_bld_mark mark = hb_bld_open8(&info);
+    hb_bld_str(&info, "tls13 ");
+    hb_bld_str(&info, label);
+    hb_bld_close(&info, mark);
+    mark = hb_bld_open8(&info);
+    hb_bld_put(&info, context);
+    hb_bld_close(&info, mark);
+    HB_INVARIANT(hb_bld_ok(&info));
+    hb_hkdf_expand(hash, hb_span(secret, hash->len), hb_bld_span(&info), dst, len);
+}
+
+static void derive(const struct hb_hash *hash, const uint8_t *secret, const char *label, const uint8_t *transcript,
+                   uint8_t *dst)
+{
+    hb_ks13_expand(hash, secret, label, hb_span(transcript, hash->len), dst, hash->len);
+}
+
+/* Derive-Secret(secret, "derived", ""). */
+static void derived(const struct hb_hash *hash, const uint8_t *secret, uint8_t *dst)
+{
+    uint8_t empty[HB_HASH_MAX];
+
+    hb_hash_once(hash, hb_span(NULL, 0), empty);
+    derive(hash, secret, "derived", empty, dst);
+}
+
+void hb_ks13_early_derived(const struct hb_hash *hash, uint8_t *dst)
+{
+    static const uint8_t zeros[HB_HASH_MAX];
+    uint8_t early[HB_HASH_MAX];
+
+    hb_hkdf_extract(hash, hb_span(zeros, hash->len), hb_span(zeros, hash->len), early);
+    derived(hash, early, dst);
+}
+
+void hb_ks13_to_handshake(const struct hb_hash *hash, const uint8_t *early_derived, struct hb_span shared,
+                          const uint8_t *transcript, struct hb_ks13_handshake *ks)
+{
+    ks->hash = hash;
+    hb_hkdf_extract(hash, hb_span(early_derived, hash->len), shared, ks->secret);
+    derive(hash, ks->secret, "c hs traffic", transcript, ks->client);
+    derive(hash, ks->secret, "s hs traffic", transcript, ks->server);
+}
+
+void hb_ks13_to_application(struct hb_ks13_handshake *ks, const uint8_t *transcript,
+                            struct hb_ks13_application *app)
+{
+    static const uint8_t zeros[HB_HASH_MAX];
+    const struct hb_hash *hash = ks->hash;
+    uint8_t salt[HB_HASH_MAX];
+    uint8_t master[HB_HASH_MAX];
+
+    derived(hash, ks->secret, salt);
+    hb_wipe(ks->secret, sizeof ks->secret);
+    hb_hkdf_extract(hash, hb_span(salt, hash->len), hb_span(zeros, hash->len), master);
+    derive(hash, master, "c ap traffic", transcript, app->client);
+    derive(hash, master, "s ap traffic", transcript, app->server);
+    derive(hash, master, "exp master", transcript, app->exporter);
+    hb_wipe(salt, sizeof salt);
+    hb_wipe(master, sizeof master);
+}
+
+void hb_ks13_finished(const struct hb_hash *hash, const uint8_t *traffic, const uint8_t *transcript, uint8_t *mac)
+{
+    const struct hb_span data = hb_span(transcript, hash->len);
+    uint8_t key[HB_HASH_MAX];
+
+    hb_ks13_expand(hash, traffic, "finished", hb_span(NULL, 0), key, hash->len);
+    hb_hmac(hash, hb_span(key, hash->len), &data, 1, mac);
+    hb_wipe(key, sizeof key);
+}
+
+void hb_ks13_record_keys(const struct hb_hash *hash, const uint8_t *traffic, uint8_t *key, size_t key_len,
+                         uint8_t iv[HB_IV_LEN])
+{
+    hb_ks13_expand(hash, traffic, "key", hb_span(NULL, 0), key, key_len);
+    hb_ks13_expand(hash, traffic, "iv", hb_span(NULL, 0), iv, HB_IV_LEN);
+}
+
+void hb_ks13_update(const struct hb_hash *hash, uint8_t *traffic)
+{
+    uint8_t next[HB_HASH_MAX];
+
+    hb_ks13_expand(hash, traffic, "traffic upd", hb_span(NULL, 0), next, hash->len);
+    memcpy(traffic, next, hash->len);
+    hb_wipe(next, sizeof next);
+}
+
+void hb_ks13_export(const struct hb_hash *hash, const uint8_t *exporter, const char *label, struct hb_span context,
+                    uint8_t *dst, size_t len)
+{
+    uint8_t digest[HB_HASH_MAX];
+    uint8_t secret[HB_HASH_MAX];
+
+    hb_hash_once(hash, hb_span(NULL, 0), digest);
+    derive(hash, exporter, label, digest, secret);
+    hb_hash_once(hash, context, digest);
+    hb_ks13_expand(hash, secret, "exporter", hb_span(digest, hash->len), dst, len);
+    hb_wipe(secret, sizeof secret);
+}
