@@ -56,6 +56,9 @@ static enum hb_code sec1(const struct hb_env *env, struct hb_span der, bool has_
     struct hb_cur octets = hb_der_take(&c, HB_DER_OCTET_STRING);
     struct hb_span scalar = hb_cur_rest(&octets);
 
+    if (scalar.len > 1 && scalar.p[0] == 0) { /* certtool writes a sign byte that RFC 5915 does not have */
+        scalar = hb_span_skip(scalar, 1);
+    }
     if (hb_der_peek(&c) == (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
         struct hb_cur params = hb_der_take(&c, HB_DER_CONTEXT_CONSTRUCTED | 0);
         struct hb_span oid = hb_der_oid(&params);
