@@ -1,0 +1,241 @@
+/* acap.c: ACAP (RFC 2244), STARTTLS (RFC 2595 5), as a dialect of tagged.c.
+ *
+ * Capabilities come in the greeting alone, each in parentheses, strings quoted
+ * or as literals; inside TLS the server greets again (ACAP-04), so the backend's
+ * greeting always passes, edited. */
+#include "tagged.h"
+#include "words.h"
+
+static const struct hb_tagged_texts texts = {
+    .begin_tls = "%t OK \"Begin TLS negotiation now\"",
+    .takes_no_arguments = "%t BAD \"STARTTLS takes no arguments\"",
+    .already = "%t BAD \"TLS already active\"",
+    .after_auth = "%t BAD \"STARTTLS not permitted after authentication\"",
+    .temporary = "%t NO (TRYLATER) \"TLS not available due to temporary reason\"",
+    .unknown = "%t BAD \"Unknown command\"",
+    .required_auth = "%t NO (ENCRYPT-NEEDED) \"TLS required, use STARTTLS\"",
+    .required = "%t BAD \"Command not valid in this state\"",
+    .too_long = "%t BAD \"Command line too long\"",
+    .too_long_untagged = "* BAD \"Command line too long\"",
+    .invalid_tag = "* BAD \"Invalid tag\"",
+    .empty = "* BAD \"Empty command line\"",
+    .bad_character = "* BYE \"Invalid character in command\"",
+    .shutdown = "* BYE \"Server shutting down\"",
+    .idle = "* BYE \"Auto-logout; idle for too long\"",
+    .backend = "* BYE (TRYLATER) \"Backend not available\"",
+    .insecure = "* BYE \"Insufficient security\"",
+    .literal_too_long = "* BYE \"Literal not accepted\"",
+};
+
+/* ---- the greeting ---- */
+
+/* A string at the beginning of *in, quoted or literal: raw is its text on the wire, value what it says (quoted
+ * strings with escapes keep their backslashes: no mechanism name has one). */
+static bool take_string(struct hb_span *in, struct hb_span *raw, struct hb_span *value)
+{
+    uint64_t size;
+
+    if (in->len > 1 && in->p[0] == '"') {
+        size_t i = 1;
+        while (i < in->len && in->p[i] != '"') {
+            i += in->p[i] == '\\' ? 2 : 1;
+        }
+        if (i >= in->len) {
+            return false;
+        }
+        *raw = hb_span_head(*in, i + 1);
+        *value = hb_span(in->p + 1, i - 1);
+    } else {
+        const uint8_t *cr = in->len > 0 && in->p[0] == '{' ? memchr(in->p, '\r', in->len) : NULL;
+        if (cr == NULL || hb_literal_at_end(hb_span(in->p, (size_t)(cr - in->p)), &size) == HB_LITERAL_NONE) {
+            return false;
+        }
+        size_t head = (size_t)(cr - in->p) + 2;
+        if (head > in->len || size > in->len - head) {
+            return false;
+        }
+        *raw = hb_span_head(*in, head + (size_t)size);
+        *value = hb_span(in->p + head, (size_t)size);
+    }
+    *in = hb_span_skip(*in, raw->len);
+    return true;
+}
+
+static bool skip_byte(struct hb_span *in, uint8_t c)
+{
+    if (in->len == 0 || in->p[0] != c) {
+        return false;
+    }
+    *in = hb_span_skip(*in, 1);
+    return true;
+}
+
+static bool keep_mechanism(const struct hb_proto_session *s, struct hb_span mech)
+{
+    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL")) {
+        return false;
+    }
+    return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
+}
+
+/* One " (NAME strings...)"; say false: only looks whether it is well formed. */
+static bool group(struct hb_proto_session *s, struct hb_span *in, bool say)
+{
+    struct hb_span whole = *in;
+    struct hb_span raw;
+    struct hb_span value;
+    bool any = false;
+
+    if (!skip_byte(in, ' ') || !skip_byte(in, '(')) {
+        return false;
+    }
+    size_t n = 0;
+    while (n < in->len && in->p[n] != ' ' && in->p[n] != ')') {
+        n++;
+    }
+    struct hb_span name = hb_span_head(*in, n);
+    *in = hb_span_skip(*in, n);
+    bool sasl = hb_span_is(name, "SASL");
+    while (skip_byte(in, ' ')) {
+        if (!take_string(in, &raw, &value)) {
+            return false;
+        }
+        if (say && sasl && keep_mechanism(s, value)) {
+            hb_to_client(s, hb_span_str(any ? " " : " (SASL "));
+            hb_to_client(s, raw);
+            any = true;
+        }
+    }
+    if (name.len == 0 || !skip_byte(in, ')')) {
+        return false;
+    }
+    if (say && sasl && any) {
+        hb_to_client(s, hb_span_str(")"));
+    } else if (say && !sasl && !hb_span_is(name, "STARTTLS")) {
+        hb_to_client(s, hb_span_head(whole, whole.len - in->len));
+    }
+    return true;
+}
+
+static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool say)
+{
+    while (list.len > 0) {
+        if (!group(s, &list, say)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ACAP-03: the backend's groups without its STARTTLS, ours at the end. */
+static void say_greeting(struct hb_proto_session *s, struct hb_span list)
+{
+    hb_to_client(s, hb_span_str("* ACAP"));
+    (void)capabilities(s, list, true); /* judged before */
+    hb_say(s, hb_span(NULL, 0), hb_offer_starttls(s) ? " (STARTTLS)" : "");
+}
+
+static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
+{
+    if (!hb_has_prefix(line, "* ACAP") || !capabilities(s, hb_span_skip(line, 6), false)) {
+        hb_tagged_bye(s, HB_BYE_BACKEND);
+        return hb_end(s, hb_has_prefix(line, "* BYE") ? HB_E_PROTO_BACKEND_REFUSED : HB_E_PROTO_BACKEND_GREETING);
+    }
+    s->backend_state = HB_BACKEND_UP;
+    s->greeted = true;
+    say_greeting(s, hb_span_skip(line, 6));
+    return HB_UNIT_NEXT;
+}
+
+static void greet(struct hb_proto_session *s)
+{
+    say_greeting(s, hb_span_str(" (IMPLEMENTATION \"hauberk\")"));
+}
+
+static void pass(struct hb_proto_session *s, struct hb_span line)
+{
+    hb_line_to_client(s, line);
+}
+
+/* ---- commands ---- */
+
+static void local_lang(struct hb_proto_session *s, struct hb_span args)
+{
+    (void)args;
+    hb_say(s, hb_span(NULL, 0), "* LANG \"i-default\"");
+}
+
+static void local_logout(struct hb_proto_session *s, struct hb_span args)
+{
+    (void)args;
+    hb_say(s, hb_span(NULL, 0), "* BYE \"Logging out\"");
+}
+
+/* clang-format off */
+static const struct hb_tagged_verb verbs[] = {
+    { "NOOP",         HB_CMD_LOCAL_CLEAR,                  NULL,         "%t OK \"NOOP completed\"" },
+    { "LANG",         HB_CMD_LOCAL_CLEAR,                  local_lang,   "%t OK \"LANG completed\"" },
+    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_LOGOUT,  local_logout, "%t OK \"LOGOUT completed\"" },
+    { "STARTTLS",     HB_CMD_STARTTLS,                     NULL,         NULL },
+    { "AUTHENTICATE", HB_CMD_AUTHENTICATE,                 NULL,         NULL },
+};
+/* clang-format on */
+
+/* ACAP-05. */
+static bool tag_char(uint8_t c)
+{
+    return c > 0x20 && c < 0x7f && strchr("\"()*+\\{", c) == NULL;
+}
+
+static bool never(struct hb_span verb)
+{
+    (void)verb;
+    return false;
+}
+
+static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args)
+{
+    (void)s;
+    (void)verb;
+    (void)args;
+    return false;
+}
+
+/* The mechanism is a quoted string. One sent as a literal is not here yet: in clear it is taken for the worst. */
+static struct hb_span mechanism(struct hb_span args)
+{
+    struct hb_span raw;
+    struct hb_span value;
+
+    return take_string(&args, &raw, &value) ? value : hb_span_str("PLAIN");
+}
+
+static const struct hb_tagged_dialect dialect = {
+    .texts = &texts,
+    .verbs = verbs,
+    .num_verbs = sizeof verbs / sizeof verbs[0],
+    .max_line = 65535,
+    .max_tag = 32,
+    .tag_char = tag_char,
+    .never = never,
+    .refuse_args = refuse_args,
+    .mechanism = mechanism,
+    .greeting = greeting,
+    .greeting_literals = true,
+    .pass = pass,
+};
+
+const struct hb_proto hb_proto_acap = {
+    .name = "acap",
+    .port = 674,
+    .implicit_port = 674,
+    .max_line = 65535,
+    .idle_auth = 1830, /* RFC 2244 2.4.3: not below 30 minutes */
+    .regreet = true,
+    .greet = greet,
+    .client = hb_tagged_client,
+    .backend = hb_tagged_backend,
+    .bye = hb_tagged_bye,
+    .too_long = hb_tagged_too_long,
+    .dialect = &dialect,
+};

@@ -1,0 +1,240 @@
+/* imap.c: IMAP4rev1 and rev2 (RFC 3501, 9051), STARTTLS (RFC 2595 3), as a dialect of tagged.c.
+ *
+ * Capabilities are edited wherever they stand: the untagged CAPABILITY line and
+ * the [CAPABILITY ...] code directly behind a status (IMAP-13); never inside
+ * other text or literals. */
+#include "tagged.h"
+#include "words.h"
+
+static const struct hb_tagged_texts texts = {
+    .begin_tls = "%t OK Begin TLS negotiation now",
+    .takes_no_arguments = "%t BAD STARTTLS takes no arguments",
+    .already = "%t BAD TLS already active",
+    .after_auth = "%t BAD STARTTLS not permitted after authentication",
+    .temporary = "%t NO [UNAVAILABLE] TLS not available due to temporary reason",
+    .unknown = "%t BAD Unknown command",
+    .required_auth = "%t NO [PRIVACYREQUIRED] TLS required, use STARTTLS",
+    .required = "%t NO [PRIVACYREQUIRED] TLS required, use STARTTLS",
+    .too_long = "%t BAD Command line too long",
+    .too_long_untagged = "* BAD Command line too long",
+    .invalid_tag = "* BAD Invalid tag",
+    .empty = "* BAD Invalid tag",
+    .bad_character = "* BYE Invalid character in command",
+    .shutdown = "* BYE Server shutting down",
+    .idle = "* BYE Autologout; idle for too long",
+    .backend = "* BYE [UNAVAILABLE] Backend not available",
+    .insecure = "* BYE Insufficient security",
+    .literal_too_long = "* BYE [TOOBIG] Literal not accepted",
+};
+
+/* ---- capabilities ---- */
+
+/* SASL-06: a backend that has SCRAM with channel binding rejects clients that say "the server has none". */
+static bool has_plus(struct hb_span list)
+{
+    while (list.len > 0) {
+        struct hb_span cap = hb_word(&list);
+        if (hb_has_prefix(cap, "AUTH=SCRAM-") && hb_has_suffix(cap, "-PLUS")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus)
+{
+    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") || (plus && hb_has_prefix(mech, "SCRAM-"))) {
+        return false; /* TLS ends here: channel binding and the backend's EXTERNAL cannot work */
+    }
+    return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
+}
+
+static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap, bool plus)
+{
+    if (hb_has_prefix(cap, "AUTH=")) {
+        return keep_mechanism(s, hb_span_skip(cap, 5), plus);
+    }
+    if (hb_has_prefix(cap, "COMPRESS=")) {
+        return s->secured; /* GEN-16: a compressed stream cannot be framed */
+    }
+    return !hb_span_is(cap, "STARTTLS") && !hb_span_is(cap, "LOGINDISABLED") &&
+           !hb_span_is(cap, "LOGIN-REFERRALS") && !hb_span_is(cap, "MAILBOX-REFERRALS") && !hb_span_is(cap, "XCLIENT");
+}
+
+/* The list behind "CAPABILITY ", edited for the present state (IMAP-14, IMAP-15, IMAP-16). */
+static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
+{
+    bool plus = has_plus(list);
+
+    hb_to_client(s, hb_span_str("CAPABILITY"));
+    while (list.len > 0) {
+        struct hb_span cap = hb_word(&list);
+        if (cap.len > 0 && keep_capability(s, cap, plus)) {
+            hb_to_client(s, hb_span_str(" "));
+            hb_to_client(s, cap);
+        }
+    }
+    if (hb_offer_starttls(s)) {
+        hb_to_client(s, hb_span_str(" STARTTLS"));
+    }
+    if (hb_hide_passwords(s)) {
+        hb_to_client(s, hb_span_str(" LOGINDISABLED"));
+    }
+}
+
+static bool is_status(struct hb_span word)
+{
+    return hb_span_is(word, "OK") || hb_span_is(word, "NO") || hb_span_is(word, "BAD") || hb_span_is(word, "PREAUTH");
+}
+
+static void pass(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_span rest = line;
+    struct hb_span tag = hb_word(&rest);
+    struct hb_span word = hb_word(&rest);
+
+    if (hb_span_is(tag, "*") && hb_span_is(word, "CAPABILITY")) {
+        hb_to_client(s, hb_span_str("* "));
+        say_capabilities(s, rest);
+        hb_to_client(s, hb_span_str("\r\n"));
+        return;
+    }
+    const uint8_t *end = rest.len > 0 ? memchr(rest.p, ']', rest.len) : NULL;
+    if (is_status(word) && end != NULL && hb_has_prefix(rest, "[CAPABILITY ")) {
+        hb_to_client(s, hb_span(line.p, (size_t)(rest.p + 1 - line.p)));
+        say_capabilities(s, hb_span(rest.p + 12, (size_t)(end - rest.p) - 12));
+        hb_line_to_client(s, hb_span_skip(rest, (size_t)(end - rest.p)));
+        return;
+    }
+    hb_line_to_client(s, line);
+}
+
+static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_span rest = line;
+    struct hb_span star = hb_word(&rest);
+    struct hb_span word = hb_word(&rest);
+
+    if (!hb_span_is(star, "*") || !(hb_span_is(word, "OK") || hb_span_is(word, "PREAUTH"))) {
+        hb_tagged_bye(s, HB_BYE_BACKEND);
+        return hb_end(s, hb_span_is(word, "BYE") ? HB_E_PROTO_BACKEND_REFUSED : HB_E_PROTO_BACKEND_GREETING);
+    }
+    if (hb_span_is(word, "PREAUTH")) {
+        if (s->secured || s->set->tls_required) { /* IMAP-20, ATK-18: nobody has logged in */
+            hb_tagged_bye(s, HB_BYE_INSECURE);
+            return hb_end(s, HB_E_PROTO_BACKEND_PREAUTH);
+        }
+        s->authenticated = true;
+    }
+    s->backend_state = HB_BACKEND_UP;
+    if (!s->greeted) {
+        s->greeted = true;
+        pass(s, line);
+    }
+    return HB_UNIT_NEXT;
+}
+
+static void greet(struct hb_proto_session *s)
+{
+    hb_to_client(s, hb_span_str("* OK ["));
+    say_capabilities(s, hb_span_str("IMAP4rev1"));
+    hb_say(s, hb_span(NULL, 0), "] %h ready");
+}
+
+/* ---- commands ---- */
+
+static void local_capability(struct hb_proto_session *s, struct hb_span args)
+{
+    (void)args;
+    hb_to_client(s, hb_span_str("* "));
+    say_capabilities(s, hb_span_str("IMAP4rev1"));
+    hb_to_client(s, hb_span_str("\r\n"));
+}
+
+static void local_logout(struct hb_proto_session *s, struct hb_span args)
+{
+    (void)args;
+    hb_say(s, hb_span(NULL, 0), "* BYE Logging out");
+}
+
+static void local_id(struct hb_proto_session *s, struct hb_span args)
+{
+    (void)args;
+    hb_say(s, hb_span(NULL, 0), "* ID NIL");
+}
+
+/* clang-format off */
+static const struct hb_tagged_verb verbs[] = {
+    { "CAPABILITY",   HB_CMD_LOCAL_CLEAR,                   local_capability, "%t OK CAPABILITY completed" },
+    { "NOOP",         HB_CMD_LOCAL_CLEAR,                   NULL,             "%t OK NOOP completed" },
+    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_LOGOUT,   local_logout,     "%t OK LOGOUT completed" },
+    { "ID",           HB_CMD_LOCAL_ALWAYS,                  local_id,         "%t OK ID completed" },
+    { "STARTTLS",     HB_CMD_STARTTLS,                      NULL,             NULL },
+    { "LOGIN",        HB_CMD_CREDENTIALS,                   NULL,             NULL },
+    { "AUTHENTICATE", HB_CMD_AUTHENTICATE,                  NULL,             NULL },
+    { "IDLE",         HB_CMD_IDLE,                          NULL,             NULL },
+    { "COMPRESS",     HB_CMD_NEVER,                         NULL,             NULL },
+    { "XCLIENT",      HB_CMD_NEVER,                         NULL,             NULL },
+};
+/* clang-format on */
+
+/* IMAP-02: printable ASCII without what the grammar needs elsewhere. */
+static bool tag_char(uint8_t c)
+{
+    return c > 0x20 && c < 0x7f && strchr("(){%*\"\\+", c) == NULL;
+}
+
+/* IMAP-23: extensions between proxies are not for clients. */
+static bool never(struct hb_span verb)
+{
+    return hb_has_prefix(verb, "X-");
+}
+
+/* An ID that claims to come from a proxy (ADDR-21): answered here, so that the backend never sees it. */
+static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args)
+{
+    (void)s;
+    if (strcmp(verb->verb, "ID") != 0) {
+        return false;
+    }
+    for (size_t i = 0; i + 3 <= args.len; i++) {
+        if (hb_has_prefix(hb_span_skip(args, i), "\"x-")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct hb_span mechanism(struct hb_span args)
+{
+    return hb_word(&args);
+}
+
+static const struct hb_tagged_dialect dialect = {
+    .texts = &texts,
+    .verbs = verbs,
+    .num_verbs = sizeof verbs / sizeof verbs[0],
+    .max_line = 8192,
+    .max_tag = 128,
+    .tag_char = tag_char,
+    .never = never,
+    .refuse_args = refuse_args,
+    .mechanism = mechanism,
+    .greeting = greeting,
+    .pass = pass,
+};
+
+const struct hb_proto hb_proto_imap = {
+    .name = "imap",
+    .alpn = {"imap"},
+    .port = 143,
+    .implicit_port = 993,
+    .max_line = 8192,
+    .idle_auth = 1830, /* RFC 9051 5.4: not below 30 minutes */
+    .greet = greet,
+    .client = hb_tagged_client,
+    .backend = hb_tagged_backend,
+    .bye = hb_tagged_bye,
+    .too_long = hb_tagged_too_long,
+    .dialect = &dialect,
+};

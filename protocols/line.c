@@ -1,0 +1,94 @@
+/* line.c: the line cutter.
+ * Invariant: part holds at most max bytes of the line plus what one call added up to max; everything beyond
+ * is counted in seen and dropped. */
+#include "line.h"
+
+void hb_line_init(struct hb_line *l)
+{
+    memset(l, 0, sizeof *l);
+    hb_buf_init(&l->part, HB_LINE_HARD_MAX);
+}
+
+void hb_line_clear(struct hb_line *l, const struct hb_env *env)
+{
+    hb_buf_clear(&l->part, env);
+    hb_line_init(l);
+}
+
+bool hb_line_pending(const struct hb_line *l)
+{
+    return l->seen > 0;
+}
+
+/* A line with its CRLF: is it free of what must not be in one? */
+static enum hb_line_status judge(struct hb_span whole, size_t max, struct hb_span *line)
+{
+    if (whole.len < 2 || whole.p[whole.len - 2] != '\r') {
+        *line = hb_span_head(whole, whole.len - 1);
+        return HB_LINE_BAD;
+    }
+    *line = hb_span(whole.p, whole.len - 2);
+    if (line->len > 0 && (memchr(line->p, '\r', line->len) != NULL || memchr(line->p, 0, line->len) != NULL)) {
+        return HB_LINE_BAD;
+    }
+    return whole.len > max ? HB_LINE_TOO_LONG : HB_LINE_OK;
+}
+
+/* Stores bytes of an unfinished line, as many as a line may have. */
+static bool store(struct hb_line *l, const struct hb_env *env, struct hb_span bytes, size_t max)
+{
+    size_t have = hb_buf_len(&l->part);
+    size_t room = max > have ? max - have : 0;
+
+    if (l->seen + bytes.len > HB_LINE_HARD_MAX) {
+        return false;
+    }
+    l->seen += (uint32_t)bytes.len;
+    l->last_cr = bytes.len > 0 ? bytes.p[bytes.len - 1] == '\r' : l->last_cr;
+    return hb_buf_add(&l->part, env, hb_span_head(bytes, room)) == HB_OK;
+}
+
+enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, struct hb_span *in, size_t max,
+                                 struct hb_span *line)
+{
+    *line = hb_span(NULL, 0);
+    l->taken = 0;
+    if (!l->ready) {
+        const uint8_t *lf = in->len > 0 ? memchr(in->p, '\n', in->len) : NULL;
+        size_t n = lf != NULL ? (size_t)(lf - in->p) + 1 : in->len;
+        if (lf != NULL && l->seen == 0) { /* whole, in the input: no copy */
+            if (n > HB_LINE_HARD_MAX) {
+                return HB_LINE_ENDLESS;
+            }
+            l->taken = (uint32_t)n;
+            return judge(hb_span(in->p, n), max, line);
+        }
+        bool cr_before = l->last_cr;
+        if (!store(l, env, hb_span(in->p, n), max)) {
+            return HB_LINE_ENDLESS;
+        }
+        bool cr_last = n >= 2 ? in->p[n - 2] == '\r' : cr_before;
+        *in = hb_span_skip(*in, n);
+        if (lf == NULL) {
+            return HB_LINE_MORE;
+        }
+        l->ready = true;
+        l->last_cr = cr_last;
+    }
+    struct hb_span stored = hb_buf_span(&l->part);
+    if (l->seen > stored.len) { /* its end was not stored */
+        *line = stored;
+        return l->last_cr ? HB_LINE_TOO_LONG : HB_LINE_BAD;
+    }
+    return judge(stored, max, line);
+}
+
+void hb_line_done(struct hb_line *l, const struct hb_env *env, struct hb_span *in)
+{
+    if (l->taken > 0) {
+        *in = hb_span_skip(*in, l->taken);
+        l->taken = 0;
+    } else {
+        hb_line_clear(l, env);
+    }
+}

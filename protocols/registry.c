@@ -1,0 +1,59 @@
+/* registry.c: every protocol and every scheme: a new one is one line in each list. */
+#include "session.h"
+
+/* clang-format off */
+static const struct {
+    const char *scheme;
+    const struct hb_proto *proto;
+    bool implicit; /* TLS from the first byte */
+} schemes[] = {
+    {"imap",        &hb_proto_imap,       false},
+    {"imaps",       &hb_proto_imap,       true},
+    {"pop3",        &hb_proto_pop3,       false},
+    {"pop3s",       &hb_proto_pop3,       true},
+    {"smtp",        &hb_proto_smtp,       false},
+    {"smtps",       &hb_proto_smtp,       true},
+    {"submission",  &hb_proto_submission, false},
+    {"submissions", &hb_proto_submission, true},
+    {"acap",        &hb_proto_acap,       false},
+    {"acaps",       &hb_proto_acap,       true},
+    {"tls",         &hb_proto_raw,        true},
+};
+/* clang-format on */
+#define NUM_SCHEMES (sizeof schemes / sizeof schemes[0])
+
+const struct hb_proto *hb_proto_find(const char *scheme, bool *implicit)
+{
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
+        if (strcmp(schemes[i].scheme, scheme) == 0) {
+            *implicit = schemes[i].implicit;
+            return schemes[i].proto;
+        }
+    }
+    return NULL;
+}
+
+const char *hb_proto_scheme(unsigned i)
+{
+    return i < NUM_SCHEMES ? schemes[i].scheme : NULL;
+}
+
+const char *hb_proto_name(const struct hb_proto *proto)
+{
+    return proto->name;
+}
+
+uint16_t hb_proto_port(const struct hb_proto *proto, bool implicit)
+{
+    return implicit ? proto->implicit_port : proto->port;
+}
+
+const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i)
+{
+    return i < sizeof proto->alpn / sizeof proto->alpn[0] ? proto->alpn[i] : NULL;
+}
+
+bool hb_proto_alpn_strict(const struct hb_proto *proto)
+{
+    return !proto->alpn_any;
+}

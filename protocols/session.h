@@ -1,0 +1,161 @@
+/* session.h: a protocol's row, and what every session has (private to protocols/).
+ *
+ * A protocol is one struct hb_proto: tables and functions that look at one unit
+ * of a stream at a time (a line, a piece of a literal). The loop around them,
+ * line rules that hold for all, connecting, upgrading and saying goodbye are in
+ * session.c, once. */
+#ifndef HB_SESSION_H
+#define HB_SESSION_H
+
+#include "line.h"
+#include "replyq.h"
+#include <hb/proto.h>
+
+/* What a protocol function says about the unit it looked at. */
+enum hb_unit {
+    HB_UNIT_NEXT,    /* done with it: look for the next */
+    HB_UNIT_MORE,    /* not whole yet */
+    HB_UNIT_WAIT,    /* must wait for the other side; nothing was taken */
+    HB_UNIT_UPGRADE, /* accepted: the OK was said, TLS begins behind this line */
+    HB_UNIT_OPAQUE,  /* from the next byte on nobody looks any more */
+    HB_UNIT_CLOSE    /* s->why says why */
+};
+
+enum hb_backend_state {
+    HB_BACKEND_NONE,     /* not contacted */
+    HB_BACKEND_ASKED,    /* the gateway was asked to connect */
+    HB_BACKEND_GREETING, /* open, its greeting has not come */
+    HB_BACKEND_UP
+};
+
+enum hb_goodbye { HB_BYE_SHUTDOWN, HB_BYE_IDLE, HB_BYE_BACKEND, HB_BYE_INSECURE, HB_BYE_BAD_CHARACTER };
+
+/* State of protocols with tags and literals (tagged.c): IMAP and ACAP. */
+struct hb_tagged_state {
+    uint64_t client_literal;  /* octets of a client literal still to come */
+    uint64_t backend_literal; /* octets of a backend literal still to pass */
+    uint64_t announced;       /* size of a literal that waits for the backend's "+" */
+    uint8_t tail[24];         /* end of a long backend line that passes in pieces */
+    uint8_t tail_len;
+    uint8_t refusal;          /* what to answer when a refused command is over */
+    bool continues;           /* the rest of a command follows a literal */
+    bool forward;             /* this command goes to the backend (else it is dropped) */
+    bool await_literal;       /* "+" or the tagged answer decides what comes next */
+    bool exchange;            /* AUTHENTICATE or IDLE: one client line for each "+" */
+    bool line_due;            /* the "+" came */
+    bool backend_continues;   /* the backend's line goes on behind a literal */
+    bool streaming;           /* a backend line too long to keep passes as it comes */
+};
+
+struct hb_pop3_state {
+    bool multi;    /* inside a multi-line reply */
+    bool capa;     /* which is CAPA's */
+    uint8_t dot;   /* enum hb_dot */
+    bool sasl;     /* an AUTH exchange: one client line for each "+ " */
+    bool sasl_due;
+    bool utf8;     /* POP-06 */
+};
+
+struct hb_smtp_state {
+    uint64_t bdat;     /* octets of a chunk still to come */
+    bool bdat_forward; /* ...and go to the backend */
+    bool helo_seen;    /* EHLO or HELO was answered with 250 */
+    bool ehlo_seen;
+    bool mail;         /* a transaction is open */
+    bool data_due;     /* DATA was forwarded: its reply decides what comes next */
+    bool data;         /* message content is passing */
+    bool bad_newline;  /* SMTP-06: the rest of the message is dropped */
+    uint8_t dot;       /* enum hb_dot */
+    bool sasl;         /* an AUTH exchange: one client line for each 334 */
+    bool sasl_due;
+    bool in_reply;     /* a multi-line reply has begun */
+};
+
+struct hb_proto_session {
+    const struct hb_proto *row;
+    const struct hb_proto_settings *set; /* borrowed */
+    const struct hb_env *env;            /* borrowed */
+    const struct hb_proto_sink *sink;    /* borrowed during calls */
+    struct hb_line client, backend;
+    struct hb_replyq queue;
+    struct hb_buf saved; /* a tag or line that must outlive its unit */
+    uint16_t why;        /* enum hb_code for HB_UNIT_CLOSE */
+    uint8_t backend_state;
+    uint8_t num_bad;
+    bool secured;        /* TLS is up toward the client */
+    bool greeted;        /* the client has seen a greeting of this TLS state: the backend's is swallowed */
+    bool authenticated;
+    bool first_line;     /* the client's first line in this TLS state was seen */
+    bool opaque, closed;
+    bool bye_due;        /* shutdown is said in answer to the next command */
+    bool backend_said_bye;
+    union {
+        struct hb_tagged_state tagged;
+        struct hb_pop3_state pop3;
+        struct hb_smtp_state smtp;
+    } u;
+};
+
+struct hb_tagged_dialect;
+
+struct hb_proto {
+    const char *name;
+    const char *alpn[3];
+    uint16_t port, implicit_port;
+    uint16_t max_line;      /* client lines before login, CRLF included */
+    uint16_t idle_auth;     /* seconds of silence allowed once logged in */
+    bool alpn_any;          /* no mail protocol of its own: an offer without our id is fine */
+    bool regreet;           /* the backend's greeting is passed on inside TLS, too */
+    bool raw;               /* nothing to look at: relay at once */
+    bool login_optional;    /* relays mail without login, too: the long timeout holds from TLS on */
+    /* GEN-27: the greeting where TLS comes before the backend. */
+    void (*greet)(struct hb_proto_session *s);
+    /* One unit of the client's stream. */
+    enum hb_unit (*client)(struct hb_proto_session *s, struct hb_span *in);
+    /* One unit of the backend's stream, greeting included. */
+    enum hb_unit (*backend)(struct hb_proto_session *s, struct hb_span *in);
+    /* Says goodbye, as far as the protocol has words for it. */
+    void (*bye)(struct hb_proto_session *s, enum hb_goodbye kind);
+    /* True while shutdown cannot be said yet: bye_due is set then, and the protocol says it when it can. May be
+     * NULL: always. */
+    bool (*bye_later)(const struct hb_proto_session *s);
+    /* A client line that was too long; head is its beginning. */
+    void (*too_long)(struct hb_proto_session *s, struct hb_span head);
+    const struct hb_tagged_dialect *dialect;
+};
+
+extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_acap,
+    hb_proto_raw;
+
+/* ---- for the protocols ---- */
+
+/* Says a line to the client; in the template %t is the tag, %h our host name. */
+void hb_say(struct hb_proto_session *s, struct hb_span tag, const char *line_template);
+void hb_to_client(struct hb_proto_session *s, struct hb_span bytes);
+void hb_to_backend(struct hb_proto_session *s, struct hb_span bytes);
+/* A line without its CRLF, passed on with one. */
+void hb_line_to_client(struct hb_proto_session *s, struct hb_span line);
+void hb_line_to_backend(struct hb_proto_session *s, struct hb_span line);
+
+/* The next client line under the rules for all (GEN-17, GEN-18, GEN-23). HB_UNIT_NEXT: *line is it, and
+ * hb_client_done() takes it. Anything else: return that. */
+enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size_t max, struct hb_span *line);
+void hb_client_done(struct hb_proto_session *s, struct hb_span *in);
+/* The next backend line. */
+enum hb_unit hb_backend_line(struct hb_proto_session *s, struct hb_span *in, struct hb_span *line);
+void hb_backend_done(struct hb_proto_session *s, struct hb_span *in);
+
+/* Ends the session with a reason. */
+enum hb_unit hb_end(struct hb_proto_session *s, enum hb_code why);
+/* bye_due, and now it can be said: says it and ends the session. */
+enum hb_unit hb_say_bye_now(struct hb_proto_session *s);
+/* Counts a bad command; HB_UNIT_CLOSE if that was one too many. */
+enum hb_unit hb_bad_command(struct hb_proto_session *s);
+/* True in clear where the client must not log in yet: passwords are hidden and refused (GEN-14). */
+bool hb_hide_passwords(const struct hb_proto_session *s);
+/* True if STARTTLS shall be in the lists the client sees now. */
+bool hb_offer_starttls(const struct hb_proto_session *s);
+/* Only the gateway itself talks to the client yet: TLS is required, and it is not there. */
+bool hb_before_tls(const struct hb_proto_session *s);
+
+#endif

@@ -1,0 +1,346 @@
+/* smtp.c: SMTP and submission (RFC 5321, 6409), STARTTLS (RFC 3207), client's side; smtp_reply.c has the other.
+ *
+ * The session stays framed to its end: each message begins and ends a passage
+ * of content (DATA, BDAT) in which nobody looks for commands. An answer of our
+ * own waits until the backend has answered what was forwarded before. */
+#include "smtp.h"
+
+#include "dot.h"
+#include "words.h"
+
+#define LINE_MAX_SMTP 2048u
+#define LINE_MAX_SASL 12288u
+
+static const struct hb_span no_tag = {NULL, 0};
+
+static struct hb_smtp_state *state(struct hb_proto_session *s)
+{
+    return &s->u.smtp;
+}
+
+void hb_smtp_bye(struct hb_proto_session *s, enum hb_goodbye kind)
+{
+    static const char *const lines[] = {
+        [HB_BYE_SHUTDOWN] = "421 4.3.2 %h Service shutting down and closing transmission channel",
+        [HB_BYE_IDLE] = "421 4.4.2 %h Error: timeout exceeded",
+        [HB_BYE_BACKEND] = "421 4.3.2 %h Service not available, closing transmission channel",
+        [HB_BYE_INSECURE] = "554 5.7.0 Command refused due to lack of security",
+        [HB_BYE_BAD_CHARACTER] = "500 5.5.2 Invalid character in command",
+    };
+
+    hb_say(s, no_tag, lines[kind]);
+    if (kind == HB_BYE_BAD_CHARACTER) {
+        hb_say(s, no_tag, "421 4.7.0 %h Closing transmission channel");
+    }
+}
+
+/* SMTP-20: not in the middle of a message, nor before its reply. */
+static bool bye_later(const struct hb_proto_session *s)
+{
+    return s->u.smtp.data || s->u.smtp.bdat > 0 || s->queue.num > 0;
+}
+
+static void too_long(struct hb_proto_session *s, struct hb_span head)
+{
+    bool auth = state(s)->sasl || hb_has_prefix(head, "AUTH ");
+
+    hb_say(s, no_tag, auth ? "500 5.5.6 Authentication Exchange line is too long" : "500 5.5.2 Line too long");
+}
+
+static void greet(struct hb_proto_session *s)
+{
+    hb_say(s, no_tag, "220 %h ESMTP");
+}
+
+static enum hb_unit refuse(struct hb_proto_session *s, const char *line)
+{
+    hb_say(s, no_tag, line);
+    return hb_bad_command(s);
+}
+
+/* ---- commands ---- */
+
+static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span args)
+{
+    if (hb_trim_end(args).len > 0) { /* SMTP-04: blanks at the end are none */
+        return refuse(s, "501 5.5.4 Syntax error (no parameters allowed)");
+    }
+    if (s->secured) {
+        return refuse(s, "503 5.5.1 TLS already active");
+    }
+    if (!s->set->starttls_offered) {
+        return refuse(s, "502 5.5.1 Command not implemented");
+    }
+    if (s->authenticated) {
+        return refuse(s, "503 5.5.1 STARTTLS not permitted after AUTH");
+    }
+    if (state(s)->mail) {
+        return refuse(s, "503 5.5.1 STARTTLS not permitted during a mail transaction");
+    }
+    if (s->set->needs_ehlo && !state(s)->ehlo_seen) { /* SMTP-10: offered in EHLO alone */
+        return refuse(s, "503 5.5.1 Send EHLO first");
+    }
+    if (!s->set->tls_usable) {
+        return refuse(s, "454 4.7.0 TLS not available due to temporary reason");
+    }
+    hb_say(s, no_tag, "220 2.0.0 Ready to start TLS");
+    return HB_UNIT_UPGRADE;
+}
+
+/* "BDAT n [LAST]": false if it is not that. */
+static bool bdat_size(struct hb_span args, uint64_t *size, bool *last)
+{
+    struct hb_span digits = hb_word_loose(&args);
+
+    *size = 0;
+    *last = hb_span_is(hb_trim_end(args), "LAST");
+    if (digits.len == 0 || digits.len > 18 || (hb_trim_end(args).len > 0 && !*last)) {
+        return false;
+    }
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.p[i] < '0' || digits.p[i] > '9') {
+            return false;
+        }
+        *size = *size * 10 + (uint64_t)(digits.p[i] - '0');
+    }
+    return true;
+}
+
+/* SMTP-07: a refused chunk's octets come all the same, and are eaten. */
+static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span verb, struct hb_span args,
+                                   const char *line)
+{
+    uint64_t size;
+    bool last;
+
+    if (hb_span_is(verb, "BDAT") && bdat_size(args, &size, &last)) {
+        state(s)->bdat = size;
+        state(s)->bdat_forward = false;
+    }
+    return refuse(s, line);
+}
+
+static enum hb_unit before_tls(struct hb_proto_session *s, struct hb_span verb, struct hb_span args)
+{
+    if (hb_span_is(verb, "EHLO")) {
+        state(s)->ehlo_seen = true;
+        if (hb_offer_starttls(s)) {
+            hb_say(s, no_tag, "250-%h");
+            hb_say(s, no_tag, "250 STARTTLS");
+        } else {
+            hb_say(s, no_tag, "250 %h");
+        }
+        return HB_UNIT_NEXT;
+    }
+    if (hb_span_is(verb, "NOOP")) {
+        hb_say(s, no_tag, "250 2.0.0 OK");
+        return HB_UNIT_NEXT;
+    }
+    if (hb_span_is(verb, "QUIT")) {
+        hb_say(s, no_tag, "221 2.0.0 %h Bye");
+        return hb_end(s, HB_E_PROTO_QUIT);
+    }
+    return refuse_command(s, verb, args, "530 5.7.0 Must issue a STARTTLS command first");
+}
+
+static bool needs_hello(struct hb_span verb)
+{
+    static const char *const verbs[] = {"MAIL", "RCPT", "DATA", "BDAT", "AUTH"};
+
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (hb_span_is(verb, verbs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The refusal for a command that does not go to the backend; NULL: it does. */
+static const char *refusal(struct hb_proto_session *s, struct hb_span verb, struct hb_span args)
+{
+    struct hb_span mech = hb_word_loose(&args);
+
+    if (verb.len == 0) {
+        return "500 5.5.2 Syntax error";
+    }
+    if (hb_span_is(verb, "XCLIENT") || hb_span_is(verb, "XFORWARD")) {
+        return "550 5.7.0 Not authorized"; /* SMTP-19 */
+    }
+    if (hb_span_is(verb, "ATRN") || hb_span_is(verb, "TURN")) {
+        return "502 5.5.1 Command not implemented";
+    }
+    if (s->secured && !s->set->implicit && !state(s)->helo_seen && needs_hello(verb)) {
+        return "503 5.5.1 Send EHLO first"; /* SMTP-14: what was said in clear is forgotten */
+    }
+    if (hb_span_is(verb, "AUTH") && hb_hide_passwords(s) && (hb_mech_plain(mech) || hb_mech_layered(mech))) {
+        return "504 5.5.4 Encryption required for requested authentication mechanism"; /* SMTP-16 */
+    }
+    return NULL;
+}
+
+static enum hb_smtp_kind kind_of(struct hb_span verb)
+{
+    static const struct {
+        const char *verb;
+        enum hb_smtp_kind kind;
+    } rows[] = {{"EHLO", HB_SMTP_EHLO}, {"HELO", HB_SMTP_HELO}, {"MAIL", HB_SMTP_MAIL}, {"DATA", HB_SMTP_DATA},
+                {"AUTH", HB_SMTP_AUTH}, {"RSET", HB_SMTP_RSET}, {"QUIT", HB_SMTP_QUIT}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (hb_span_is(verb, rows[i].verb)) {
+            return rows[i].kind;
+        }
+    }
+    return HB_SMTP_OTHER;
+}
+
+static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, struct hb_span verb, struct hb_span args)
+{
+    struct hb_smtp_state *t = state(s);
+    enum hb_smtp_kind kind = kind_of(verb);
+    uint64_t size;
+    bool last;
+
+    if (hb_replyq_full(&s->queue)) {
+        return HB_UNIT_WAIT;
+    }
+    if (hb_span_is(verb, "BDAT") && bdat_size(args, &size, &last)) {
+        t->bdat = size;
+        t->bdat_forward = true;
+        kind = last ? HB_SMTP_CONTENT : HB_SMTP_OTHER;
+    }
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    t->data_due = kind == HB_SMTP_DATA;
+    t->sasl = kind == HB_SMTP_AUTH;
+    t->sasl_due = false;
+    hb_line_to_backend(s, line);
+    return HB_UNIT_NEXT;
+}
+
+static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_span args = line;
+    struct hb_span verb = hb_word_loose(&args);
+    bool must_wait = s->queue.num > 0; /* our answer would overtake the backend's */
+
+    if (line.len + 2 > LINE_MAX_SMTP && !hb_span_is(verb, "AUTH")) {
+        if (must_wait) {
+            return HB_UNIT_WAIT;
+        }
+        too_long(s, line);
+        return hb_bad_command(s);
+    }
+    if (hb_span_is(verb, "STARTTLS")) {
+        return must_wait ? HB_UNIT_WAIT : starttls(s, args);
+    }
+    const char *no = refusal(s, verb, args);
+    if (hb_before_tls(s) && (no == NULL || verb.len > 0)) {
+        return before_tls(s, verb, args);
+    }
+    if (no != NULL) {
+        return must_wait ? HB_UNIT_WAIT : refuse_command(s, verb, args, no);
+    }
+    return forward(s, line, verb, args);
+}
+
+/* ---- content ---- */
+
+static enum hb_unit chunk(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_smtp_state *t = state(s);
+    struct hb_span part = hb_span_head(*in, t->bdat < SIZE_MAX ? (size_t)t->bdat : SIZE_MAX);
+
+    if (part.len == 0) {
+        return HB_UNIT_MORE;
+    }
+    if (t->bdat_forward) {
+        hb_to_backend(s, part);
+    }
+    t->bdat -= part.len;
+    *in = hb_span_skip(*in, part.len);
+    return HB_UNIT_NEXT;
+}
+
+/* SMTP-06: a newline that is not CRLF might end the message for the backend, and what follows would be commands
+ * nobody sent. Nothing more goes there; the rest is dropped and the session ends. */
+static enum hb_unit drop_data(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_dot_result r = hb_dot_scan(&state(s)->dot, *in, false);
+
+    *in = hb_span_skip(*in, r.used);
+    if (!r.end) {
+        return HB_UNIT_MORE;
+    }
+    hb_say(s, no_tag, "550 5.5.2 Bare <CR> or <LF> not allowed");
+    hb_say(s, no_tag, "421 4.7.0 %h Closing transmission channel");
+    return hb_end(s, HB_E_PROTO_BARE_NEWLINE);
+}
+
+static enum hb_unit data(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_smtp_state *t = state(s);
+
+    if (in->len == 0) {
+        return HB_UNIT_MORE;
+    }
+    if (t->bad_newline) {
+        return drop_data(s, in);
+    }
+    struct hb_dot_result r = hb_dot_scan(&t->dot, *in, true);
+    if (r.bare) {
+        t->bad_newline = true;
+        return HB_UNIT_NEXT;
+    }
+    hb_to_backend(s, hb_span_head(*in, r.used));
+    *in = hb_span_skip(*in, r.used);
+    if (!r.end) {
+        return HB_UNIT_MORE;
+    }
+    t->data = false;
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_SMTP_CONTENT, no_tag);
+    return code == HB_OK ? HB_UNIT_NEXT : hb_end(s, code);
+}
+
+static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_smtp_state *t = state(s);
+    struct hb_span line;
+
+    if (t->data) {
+        return data(s, in);
+    }
+    if (t->bdat > 0) {
+        return chunk(s, in);
+    }
+    if (t->data_due || (t->sasl && !t->sasl_due)) { /* the backend's answer decides what the next bytes are */
+        return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
+    }
+    enum hb_unit unit = hb_client_line(s, in, LINE_MAX_SASL, &line);
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
+    }
+    if (t->sasl) { /* data of the exchange, whatever it looks like (SMTP-08) */
+        t->sasl_due = false;
+        hb_line_to_backend(s, line);
+    } else {
+        unit = command(s, line);
+    }
+    if (unit != HB_UNIT_WAIT) {
+        hb_client_done(s, in);
+    }
+    return unit;
+}
+
+#define SMTP_ROW(row_name, plain_port, tls_port)                                                             \
+    {                                                                                                        \
+        .name = row_name, .alpn = {"smtp"}, .port = plain_port, .implicit_port = tls_port,                   \
+        .max_line = LINE_MAX_SMTP, .idle_auth = 310 /* RFC 5321 4.5.3.2.7: not below 5 minutes */,           \
+        .login_optional = true, .greet = greet, .client = client, .backend = hb_smtp_backend,                \
+        .bye = hb_smtp_bye, .bye_later = bye_later, .too_long = too_long,                                    \
+    }
+
+const struct hb_proto hb_proto_smtp = SMTP_ROW("smtp", 25, 465);
+const struct hb_proto hb_proto_submission = SMTP_ROW("submission", 587, 465);

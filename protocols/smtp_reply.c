@@ -1,0 +1,228 @@
+/* smtp_reply.c: the backend's side of SMTP: replies by count, never by text (SMTP-02), and EHLO's list edited.
+ *
+ * A reply is lines "ddd-text" and a last "ddd text" or "ddd". EHLO's lines are
+ * held back one line: only when it is known whether another follows can "-" or
+ * " " be written (SMTP-11). */
+#include "smtp.h"
+
+#include "dot.h"
+#include "words.h"
+
+static struct hb_smtp_state *state(struct hb_proto_session *s)
+{
+    return &s->u.smtp;
+}
+
+/* ---- EHLO ---- */
+
+static void flush_held_back(struct hb_proto_session *s, bool more)
+{
+    struct hb_span text = hb_buf_span(&s->saved);
+
+    if (text.len == 0) {
+        return;
+    }
+    hb_to_client(s, hb_span_str(more ? "250-" : "250 "));
+    hb_line_to_client(s, hb_span_skip(text, 1)); /* a mark stands before the text, which may be empty */
+    hb_buf_clear(&s->saved, s->env);
+}
+
+static bool hold_back(struct hb_proto_session *s, struct hb_span text)
+{
+    return hb_buf_add(&s->saved, s->env, hb_span_str("=")) == HB_OK && hb_buf_add(&s->saved, s->env, text) == HB_OK;
+}
+
+/* "AUTH mech ..." or "AUTH=mech ...": without mechanisms that cannot or must not be used; no line if none is
+ * left (SMTP-12). */
+static bool hold_back_auth(struct hb_proto_session *s, struct hb_span text)
+{
+    struct hb_span list = hb_span_skip(text, 5);
+    bool any = false;
+
+    while (list.len > 0) {
+        struct hb_span mech = hb_word_loose(&list);
+        bool keep = mech.len > 0 && !hb_has_suffix(mech, "-PLUS") && !hb_span_is(mech, "EXTERNAL") &&
+                    (s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech))));
+        if (!keep) {
+            continue;
+        }
+        if (!any) {
+            flush_held_back(s, true);
+            if (!hold_back(s, hb_span_head(text, 4))) {
+                return false;
+            }
+        }
+        if (hb_buf_add(&s->saved, s->env, any ? hb_span_str(" ") : hb_span(text.p + 4, 1)) != HB_OK ||
+            hb_buf_add(&s->saved, s->env, mech) != HB_OK) {
+            return false;
+        }
+        any = true;
+    }
+    return true;
+}
+
+static bool dropped_keyword(struct hb_span text)
+{
+    static const char *const words[] = {"STARTTLS", "XCLIENT", "XFORWARD", "ATRN", "TURN", "REQUIRETLS"};
+    struct hb_span word = hb_word_loose(&text);
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (hb_span_is(word, words[i])) {
+            return true; /* REQUIRETLS: the backend's link is not TLS (SMTP-13) */
+        }
+    }
+    return false;
+}
+
+static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, bool first, bool last)
+{
+    bool ok = true;
+
+    if (!first && (hb_has_prefix(text, "AUTH ") || hb_has_prefix(text, "AUTH="))) {
+        ok = hold_back_auth(s, text);
+    } else if (first || !dropped_keyword(text)) {
+        flush_held_back(s, true);
+        ok = hold_back(s, text);
+    }
+    if (ok && last && hb_offer_starttls(s)) {
+        flush_held_back(s, true);
+        ok = hold_back(s, hb_span_str("STARTTLS"));
+    }
+    if (last) {
+        flush_held_back(s, false);
+    }
+    return ok ? HB_UNIT_NEXT : hb_end(s, HB_E_NO_MEMORY);
+}
+
+/* ---- replies ---- */
+
+static bool parse(struct hb_span line, unsigned *code, bool *last, struct hb_span *text)
+{
+    if (line.len < 3 || (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-')) {
+        return false;
+    }
+    *code = 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (line.p[i] < '0' || line.p[i] > '9') {
+            return false;
+        }
+        *code = *code * 10 + line.p[i] - '0';
+    }
+    *last = line.len == 3 || line.p[3] == ' ';
+    *text = hb_span_skip(line, 4);
+    return *code >= 200 && *code < 600;
+}
+
+static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line, unsigned code, bool last)
+{
+    if (code != 220) {
+        hb_smtp_bye(s, HB_BYE_BACKEND);
+        return hb_end(s, HB_E_PROTO_BACKEND_REFUSED);
+    }
+    if (!s->greeted) {
+        hb_line_to_client(s, line);
+    }
+    if (last) {
+        s->greeted = true;
+        s->backend_state = HB_BACKEND_UP;
+    }
+    return HB_UNIT_NEXT;
+}
+
+/* The reply to a command is whole: what it changes. */
+static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned code)
+{
+    struct hb_smtp_state *t = state(s);
+    bool ok = code >= 200 && code < 300;
+
+    if (kind == HB_SMTP_AUTH && code == 334) {
+        t->sasl_due = true;
+        return; /* the exchange goes on: its command is not answered yet */
+    }
+    hb_replyq_drop_front(&s->queue, s->env);
+    switch (kind) {
+    case HB_SMTP_EHLO:
+    case HB_SMTP_HELO:
+        t->helo_seen = t->helo_seen || ok;
+        t->ehlo_seen = ok ? kind == HB_SMTP_EHLO : t->ehlo_seen;
+        t->mail = t->mail && !ok;
+        break;
+    case HB_SMTP_MAIL:
+        t->mail = t->mail || ok;
+        break;
+    case HB_SMTP_DATA:
+        t->data_due = false;
+        t->data = code == 354;
+        t->dot = HB_DOT_LINE_START;
+        break;
+    case HB_SMTP_AUTH:
+        t->sasl = false;
+        t->sasl_due = false;
+        s->authenticated = s->authenticated || code == 235;
+        break;
+    case HB_SMTP_RSET:
+    case HB_SMTP_CONTENT:
+        t->mail = false;
+        break;
+    case HB_SMTP_QUIT:
+        s->backend_said_bye = true;
+        break;
+    case HB_SMTP_OTHER:
+        break;
+    }
+}
+
+static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_smtp_state *t = state(s);
+    struct hb_span text;
+    unsigned code;
+    bool last;
+
+    if (!parse(line, &code, &last, &text)) {
+        hb_smtp_bye(s, HB_BYE_BACKEND);
+        return hb_end(s, s->backend_state == HB_BACKEND_GREETING ? HB_E_PROTO_BACKEND_GREETING
+                                                                 : HB_E_PROTO_BACKEND_REPLY);
+    }
+    bool first = !t->in_reply;
+    t->in_reply = !last;
+    if (s->backend_state == HB_BACKEND_GREETING) {
+        return greeting(s, line, code, last);
+    }
+    uint8_t kind = hb_replyq_front(&s->queue);
+    if (kind == 0) { /* unasked: 421, and the backend goes (SMTP-02) */
+        s->backend_said_bye = s->backend_said_bye || code == 421;
+        hb_line_to_client(s, line);
+        return HB_UNIT_NEXT;
+    }
+    if (kind == HB_SMTP_EHLO && code == 250) {
+        enum hb_unit unit = ehlo_line(s, text, first, last);
+        if (unit != HB_UNIT_NEXT) {
+            return unit;
+        }
+    } else {
+        hb_line_to_client(s, line);
+    }
+    if (last) {
+        s->backend_said_bye = s->backend_said_bye || code == 421;
+        replied(s, (enum hb_smtp_kind)kind, code);
+    }
+    return HB_UNIT_NEXT;
+}
+
+enum hb_unit hb_smtp_backend(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_span line;
+
+    enum hb_unit unit = hb_backend_line(s, in, &line);
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
+    }
+    unit = reply_line(s, line);
+    hb_backend_done(s, in);
+    bool quiet = s->queue.num == 0 && !state(s)->data && state(s)->bdat == 0;
+    if (unit == HB_UNIT_NEXT && s->bye_due && quiet) {
+        return hb_say_bye_now(s);
+    }
+    return unit;
+}

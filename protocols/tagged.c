@@ -1,0 +1,549 @@
+/* tagged.c: the machine behind IMAP and ACAP.
+ *
+ *   client:  line -> verb -> refused | answered here | forwarded
+ *            a line that ends in {n} goes on behind n octets, whatever becomes of the command (IMAP-04)
+ *   backend: line -> greeting | "+" | tagged (takes its entry from the queue) | untagged; literals pass
+ *
+ * Invariants: octets of a refused command never reach the backend and are dropped as they come; a "+" permits
+ * exactly one literal or one line of an exchange; after login inside TLS, with nothing outstanding, the session
+ * becomes opaque. */
+#include "tagged.h"
+
+#include "words.h"
+
+#define LITERAL_BEFORE_LOGIN 65536u /* GEN-18 */
+#define EXCHANGE_LINE        12288u
+#define STREAM_FROM          16384u /* longer backend lines pass as they come */
+
+enum kind { KIND_OTHER = 1, KIND_LOGIN, KIND_EXCHANGE, KIND_LOGOUT };
+
+enum refusal { REFUSE_NOTHING, REFUSE_REQUIRED_AUTH, REFUSE_REQUIRED, REFUSE_ARGUMENTS, REFUSE_UNKNOWN };
+
+static struct hb_tagged_state *state(struct hb_proto_session *s)
+{
+    return &s->u.tagged;
+}
+
+/* ---- what is said ---- */
+
+static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum refusal why)
+{
+    const struct hb_tagged_texts *t = s->row->dialect->texts;
+
+    switch (why) {
+    case REFUSE_NOTHING:
+        return HB_UNIT_NEXT;
+    case REFUSE_REQUIRED_AUTH:
+        hb_say(s, tag, t->required_auth);
+        return hb_bad_command(s);
+    case REFUSE_REQUIRED:
+        hb_say(s, tag, t->required);
+        return hb_bad_command(s);
+    case REFUSE_ARGUMENTS:
+        hb_say(s, tag, t->takes_no_arguments);
+        return hb_bad_command(s);
+    case REFUSE_UNKNOWN:
+        hb_say(s, tag, t->unknown);
+        return hb_bad_command(s);
+    }
+    return HB_UNIT_NEXT;
+}
+
+void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind)
+{
+    const struct hb_tagged_texts *t = s->row->dialect->texts;
+    struct hb_span none = hb_span(NULL, 0);
+
+    switch (kind) {
+    case HB_BYE_SHUTDOWN:
+        hb_say(s, none, t->shutdown);
+        break;
+    case HB_BYE_IDLE:
+        hb_say(s, none, t->idle);
+        break;
+    case HB_BYE_BACKEND:
+        hb_say(s, none, t->backend);
+        break;
+    case HB_BYE_INSECURE:
+        hb_say(s, none, t->insecure);
+        break;
+    case HB_BYE_BAD_CHARACTER:
+        hb_say(s, none, t->bad_character);
+        break;
+    }
+}
+
+static bool valid_tag(const struct hb_tagged_dialect *d, struct hb_span tag)
+{
+    if (tag.len == 0 || tag.len > d->max_tag) {
+        return false;
+    }
+    for (size_t i = 0; i < tag.len; i++) {
+        if (!d->tag_char(tag.p[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head)
+{
+    const struct hb_tagged_dialect *d = s->row->dialect;
+    struct hb_span tag = hb_word(&head);
+
+    if (valid_tag(d, tag) && !state(s)->continues && !state(s)->exchange) {
+        hb_say(s, tag, d->texts->too_long);
+    } else {
+        hb_say(s, hb_span(NULL, 0), d->texts->too_long_untagged);
+    }
+}
+
+/* ---- the client's side ---- */
+
+static enum hb_unit end_command(struct hb_proto_session *s)
+{
+    struct hb_tagged_state *t = state(s);
+    enum refusal why = (enum refusal)t->refusal;
+
+    t->continues = false;
+    t->refusal = REFUSE_NOTHING;
+    enum hb_unit unit = why != REFUSE_NOTHING ? refuse(s, hb_buf_span(&s->saved), why) : HB_UNIT_NEXT;
+    hb_buf_clear(&s->saved, s->env);
+    return unit;
+}
+
+/* The line that was just dealt with may announce a literal: what comes next is not a command then. */
+static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_tagged_state *t = state(s);
+    uint64_t size;
+
+    switch (hb_literal_at_end(line, &size)) {
+    case HB_LITERAL_NONE:
+        return end_command(s);
+    case HB_LITERAL_BAD: /* parsers disagree about such a line: no way to go on (SEC-05) */
+        hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->literal_too_long);
+        return hb_end(s, HB_E_PROTO_LITERAL_TOO_LONG);
+    case HB_LITERAL_SYNC:
+        if (!t->forward) {
+            return end_command(s); /* refused: no "+", so no octets come (IMAP-05) */
+        }
+        t->continues = true;
+        t->announced = size;
+        t->await_literal = true;
+        break;
+    case HB_LITERAL_PLUS:
+        t->continues = true;
+        t->client_literal = size;
+        break;
+    }
+    if (size > LITERAL_BEFORE_LOGIN && !s->authenticated) {
+        hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->literal_too_long);
+        return hb_end(s, HB_E_PROTO_LITERAL_TOO_LONG);
+    }
+    return HB_UNIT_NEXT;
+}
+
+/* Refuses now, or when the command's literals are over. */
+static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                   enum refusal why)
+{
+    state(s)->forward = false;
+    state(s)->refusal = (uint8_t)why;
+    if (hb_buf_add(&s->saved, s->env, tag) != HB_OK) {
+        return hb_end(s, HB_E_NO_MEMORY);
+    }
+    return after_line(s, line);
+}
+
+static enum hb_unit forward_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                    enum kind kind)
+{
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, tag);
+
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    hb_line_to_backend(s, line);
+    state(s)->forward = true;
+    state(s)->exchange = kind == KIND_EXCHANGE;
+    state(s)->line_due = false;
+    return after_line(s, line);
+}
+
+static const struct hb_tagged_verb *find_verb(const struct hb_tagged_dialect *d, struct hb_span verb)
+{
+    for (size_t i = 0; i < d->num_verbs; i++) {
+        if (hb_span_is(verb, d->verbs[i].verb)) {
+            return &d->verbs[i];
+        }
+    }
+    return NULL;
+}
+
+/* STARTTLS: by grammar, then by state, then behind everything that is outstanding (GEN-01, GEN-02). */
+static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span tag, struct hb_span line, bool args)
+{
+    const struct hb_tagged_texts *t = s->row->dialect->texts;
+    const char *answer = NULL;
+
+    if (s->secured) {
+        answer = t->already;
+    } else if (s->authenticated) {
+        answer = t->after_auth;
+    } else if (!s->set->starttls_offered) {
+        answer = t->unknown;
+    } else if (args) {
+        return refuse_command(s, tag, line, REFUSE_ARGUMENTS);
+    } else if (!s->set->tls_usable) {
+        answer = t->temporary;
+    }
+    if (answer != NULL) {
+        hb_say(s, tag, answer);
+        return hb_bad_command(s) == HB_UNIT_CLOSE ? HB_UNIT_CLOSE : after_line(s, line);
+    }
+    if (s->queue.num > 0) {
+        return HB_UNIT_WAIT;
+    }
+    hb_say(s, tag, t->begin_tls);
+    return HB_UNIT_UPGRADE;
+}
+
+static enum hb_unit answer_here(struct hb_proto_session *s, const struct hb_tagged_verb *v, struct hb_span tag,
+                                struct hb_span args)
+{
+    if (v->local != NULL) {
+        v->local(s, args);
+    }
+    hb_say(s, tag, v->ok);
+    return (v->flags & HB_CMD_LOGOUT) != 0 ? hb_end(s, HB_E_PROTO_QUIT) : HB_UNIT_NEXT;
+}
+
+static enum kind kind_of(unsigned flags)
+{
+    if ((flags & (HB_CMD_AUTHENTICATE | HB_CMD_IDLE)) != 0) {
+        return KIND_EXCHANGE;
+    }
+    if ((flags & HB_CMD_LOGOUT) != 0) {
+        return KIND_LOGOUT;
+    }
+    return (flags & HB_CMD_CREDENTIALS) != 0 ? KIND_LOGIN : KIND_OTHER;
+}
+
+/* Decides what becomes of a command; the one place where policy is looked at. */
+static enum refusal judge(struct hb_proto_session *s, const struct hb_tagged_verb *v, struct hb_span verb,
+                          struct hb_span args)
+{
+    const struct hb_tagged_dialect *d = s->row->dialect;
+    unsigned flags = v != NULL ? v->flags : 0;
+
+    if (hb_before_tls(s)) {
+        bool local = (flags & (HB_CMD_LOCAL_CLEAR | HB_CMD_LOCAL_ALWAYS)) != 0;
+        bool login = (flags & (HB_CMD_CREDENTIALS | HB_CMD_AUTHENTICATE)) != 0;
+        return local ? REFUSE_NOTHING : login ? REFUSE_REQUIRED_AUTH : REFUSE_REQUIRED;
+    }
+    if ((!s->authenticated || !s->secured) && ((flags & HB_CMD_NEVER) != 0 || d->never(verb))) {
+        return REFUSE_UNKNOWN;
+    }
+    if (hb_hide_passwords(s)) {
+        if ((flags & HB_CMD_CREDENTIALS) != 0 ||
+            ((flags & HB_CMD_AUTHENTICATE) != 0 &&
+             (hb_mech_plain(d->mechanism(args)) || hb_mech_layered(d->mechanism(args))))) {
+            return REFUSE_REQUIRED_AUTH;
+        }
+    }
+    return REFUSE_NOTHING;
+}
+
+static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
+{
+    const struct hb_tagged_dialect *d = s->row->dialect;
+    struct hb_span rest = line;
+    struct hb_span tag = hb_word(&rest);
+    struct hb_span verb = hb_word(&rest);
+
+    if (line.len == 0) {
+        hb_say(s, tag, d->texts->empty);
+        return hb_bad_command(s);
+    }
+    if (!valid_tag(d, tag) || verb.len == 0) {
+        hb_say(s, tag, d->texts->invalid_tag);
+        state(s)->forward = false;
+        return hb_bad_command(s) == HB_UNIT_CLOSE ? HB_UNIT_CLOSE : after_line(s, line);
+    }
+    bool has_args = tag.len + 1 + verb.len < line.len; /* a blank behind the verb counts (IMAP-10) */
+    const struct hb_tagged_verb *v = find_verb(d, verb);
+    unsigned flags = v != NULL ? v->flags : 0;
+    if ((flags & HB_CMD_STARTTLS) != 0) {
+        state(s)->forward = false;
+        return starttls(s, tag, line, has_args);
+    }
+    enum refusal why = judge(s, v, verb, rest);
+    if (why != REFUSE_NOTHING) {
+        return refuse_command(s, tag, line, why);
+    }
+    bool here = hb_before_tls(s) || (!s->secured && (flags & HB_CMD_LOCAL_ALWAYS) != 0) ||
+                (v != NULL && d->refuse_args(s, v, rest));
+    if (here) {
+        state(s)->forward = false;
+        enum hb_unit unit = answer_here(s, v, tag, rest);
+        return unit != HB_UNIT_NEXT ? unit : after_line(s, line);
+    }
+    return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward_command(s, tag, line, kind_of(flags));
+}
+
+/* Octets of a literal: forwarded as they are, or dropped. */
+static enum hb_unit literal(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span part = hb_span_head(*in, t->client_literal < SIZE_MAX ? (size_t)t->client_literal : SIZE_MAX);
+
+    if (part.len == 0) {
+        return HB_UNIT_MORE;
+    }
+    if (t->forward) {
+        hb_to_backend(s, part);
+    }
+    t->client_literal -= part.len;
+    *in = hb_span_skip(*in, part.len);
+    return HB_UNIT_NEXT;
+}
+
+enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span line;
+
+    if (t->client_literal > 0) {
+        return literal(s, in);
+    }
+    if (t->await_literal || (t->exchange && !t->line_due && !t->continues)) {
+        return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
+    }
+    size_t max = t->exchange ? EXCHANGE_LINE : s->row->dialect->max_line;
+    enum hb_unit unit = hb_client_line(s, in, max, &line);
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
+    }
+    if (t->continues) {
+        if (t->forward) {
+            hb_line_to_backend(s, line);
+        }
+        unit = after_line(s, line);
+    } else if (t->exchange) { /* SASL data, or DONE: never a command (IMAP-08) */
+        t->line_due = false;
+        hb_line_to_backend(s, line);
+        unit = after_line(s, line);
+    } else {
+        unit = command(s, line);
+    }
+    if (unit != HB_UNIT_WAIT) {
+        hb_client_done(s, in);
+    }
+    return unit;
+}
+
+/* ---- the backend's side ---- */
+
+static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb_span status, bool newest)
+{
+    struct hb_tagged_state *t = state(s);
+
+    if (kind == KIND_LOGIN || kind == KIND_EXCHANGE) {
+        /* IDLE is an exchange, too, but only after login, when this is true already */
+        s->authenticated = s->authenticated || hb_span_is(status, "OK");
+    }
+    if (kind == KIND_LOGOUT) {
+        s->backend_said_bye = true;
+    }
+    if (kind == KIND_EXCHANGE) {
+        t->exchange = false;
+        t->line_due = false;
+    }
+    if (t->await_literal && newest) { /* refused instead of "+": no octets come */
+        t->await_literal = false;
+        t->continues = false;
+    }
+}
+
+static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span rest = line;
+    struct hb_span tag = hb_word(&rest);
+
+    if (s->backend_state == HB_BACKEND_GREETING) {
+        return s->row->dialect->greeting(s, line);
+    }
+    if (hb_span_is(tag, "+")) {
+        if (t->await_literal) {
+            t->await_literal = false;
+            t->client_literal = t->announced;
+        } else if (t->exchange) {
+            t->line_due = true;
+        }
+        hb_line_to_client(s, line);
+        return HB_UNIT_NEXT;
+    }
+    if (hb_span_is(tag, "*")) {
+        s->backend_said_bye = s->backend_said_bye || hb_span_is(hb_word(&rest), "BYE");
+        s->row->dialect->pass(s, line);
+        return HB_UNIT_NEXT;
+    }
+    struct hb_span status = hb_word(&rest);
+    bool last = hb_span_is(status, "OK") || hb_span_is(status, "NO") || hb_span_is(status, "BAD");
+    bool newest = hb_replyq_last_is(&s->queue, tag);
+    uint8_t kind = last ? hb_replyq_take(&s->queue, s->env, tag) : 0; /* ACAP has tagged lines in between */
+    if (kind != 0) {
+        command_answered(s, kind, status, newest);
+    }
+    s->row->dialect->pass(s, line);
+    return HB_UNIT_NEXT;
+}
+
+/* Inside TLS and logged in, with every reply passed: nothing can change any more (GEN-16). */
+static bool may_be_opaque(const struct hb_proto_session *s)
+{
+    const struct hb_tagged_state *t = &s->u.tagged;
+
+    return s->secured && s->authenticated && s->queue.num == 0 && !t->continues && t->client_literal == 0 &&
+           t->backend_literal == 0 && !t->backend_continues;
+}
+
+static enum hb_unit pass_literal(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span part = hb_span_head(*in, t->backend_literal < SIZE_MAX ? (size_t)t->backend_literal : SIZE_MAX);
+
+    if (part.len == 0) {
+        return HB_UNIT_MORE;
+    }
+    hb_to_client(s, part);
+    t->backend_literal -= part.len;
+    *in = hb_span_skip(*in, part.len);
+    return HB_UNIT_NEXT;
+}
+
+/* Keeps the end of a streamed line: a literal may be announced there. */
+static void keep_tail(struct hb_tagged_state *t, struct hb_span bytes)
+{
+    if (bytes.len >= sizeof t->tail) {
+        memcpy(t->tail, bytes.p + bytes.len - sizeof t->tail, sizeof t->tail);
+        t->tail_len = sizeof t->tail;
+        return;
+    }
+    size_t keep = sizeof t->tail - bytes.len < t->tail_len ? sizeof t->tail - bytes.len : t->tail_len;
+    memmove(t->tail, t->tail + t->tail_len - keep, keep);
+    memcpy(t->tail + keep, bytes.p, bytes.len);
+    t->tail_len = (uint8_t)(keep + bytes.len);
+}
+
+static enum hb_unit line_over(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_tagged_state *t = state(s);
+    uint64_t size;
+    enum hb_literal kind = hb_literal_at_end(line, &size);
+
+    t->backend_continues = kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
+    t->backend_literal = t->backend_continues ? size : 0;
+    return may_be_opaque(s) ? HB_UNIT_OPAQUE : HB_UNIT_NEXT;
+}
+
+/* A line of data that is long, or goes on behind a literal: it passes as it comes. */
+static enum hb_unit stream_line(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    const uint8_t *lf = in->len > 0 ? memchr(in->p, '\n', in->len) : NULL;
+    struct hb_span part = lf != NULL ? hb_span(in->p, (size_t)(lf - in->p) + 1) : *in;
+
+    if (part.len == 0) {
+        return HB_UNIT_MORE;
+    }
+    hb_to_client(s, part);
+    keep_tail(t, part);
+    *in = hb_span_skip(*in, part.len);
+    if (lf == NULL) {
+        return HB_UNIT_NEXT;
+    }
+    struct hb_span line = hb_span(t->tail, t->tail_len);
+    while (line.len > 0 && (line.p[line.len - 1] == '\n' || line.p[line.len - 1] == '\r')) {
+        line.len--;
+    }
+    t->streaming = false;
+    t->tail_len = 0;
+    return line_over(s, line);
+}
+
+/* ACAP's greeting may hold literals: it is kept until it is whole (ACAP-02). */
+static enum hb_unit collect_greeting(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span line;
+    uint64_t size;
+
+    if (t->backend_literal > 0) {
+        struct hb_span part = hb_span_head(*in, (size_t)t->backend_literal);
+        if (part.len == 0) {
+            return HB_UNIT_MORE;
+        }
+        t->backend_literal -= part.len;
+        *in = hb_span_skip(*in, part.len);
+        return hb_buf_add(&s->saved, s->env, part) == HB_OK ? HB_UNIT_NEXT : hb_end(s, HB_E_PROTO_BACKEND_GREETING);
+    }
+    enum hb_unit unit = hb_backend_line(s, in, &line);
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
+    }
+    enum hb_literal kind = hb_literal_at_end(line, &size);
+    bool more = kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
+    if (hb_buf_add(&s->saved, s->env, line) != HB_OK ||
+        (more && (size > HB_LINE_HARD_MAX || hb_buf_add(&s->saved, s->env, hb_span_str("\r\n")) != HB_OK))) {
+        s->row->bye(s, HB_BYE_BACKEND);
+        return hb_end(s, HB_E_PROTO_BACKEND_GREETING);
+    }
+    hb_backend_done(s, in);
+    if (more) {
+        t->backend_literal = size;
+        return HB_UNIT_NEXT;
+    }
+    unit = s->row->dialect->greeting(s, hb_buf_span(&s->saved));
+    hb_buf_clear(&s->saved, s->env);
+    return unit;
+}
+
+enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    struct hb_span line;
+
+    if (s->backend_state == HB_BACKEND_GREETING && s->row->dialect->greeting_literals) {
+        return collect_greeting(s, in);
+    }
+    if (t->backend_literal > 0) {
+        return pass_literal(s, in);
+    }
+    if (t->streaming || t->backend_continues) {
+        t->backend_continues = false;
+        t->streaming = true;
+        return stream_line(s, in);
+    }
+    enum hb_unit unit = hb_backend_line(s, in, &line);
+    if (unit == HB_UNIT_MORE && hb_buf_len(&s->backend.part) > STREAM_FROM &&
+        s->backend_state == HB_BACKEND_UP) {
+        struct hb_span part = hb_buf_span(&s->backend.part); /* a long list of numbers, say: no list of ours */
+        hb_to_client(s, part);
+        keep_tail(t, part);
+        hb_line_clear(&s->backend, s->env);
+        t->streaming = true;
+        return HB_UNIT_MORE;
+    }
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
+    }
+    unit = backend_line(s, line);
+    if (unit == HB_UNIT_NEXT) {
+        unit = line_over(s, line);
+    }
+    hb_backend_done(s, in);
+    return unit;
+}

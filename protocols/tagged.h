@@ -1,0 +1,61 @@
+/* tagged.h: protocols with tags and literals: IMAP and ACAP are two dialects of one machine.
+ *
+ * The machine keeps the framing of both directions: which octets are a command
+ * line, which belong to a literal, which are SASL data. Gateway and backend
+ * must agree on that for every byte; where they might not (braces inside
+ * quotes, literals without permission) the session ends. */
+#ifndef HB_TAGGED_H
+#define HB_TAGGED_H
+
+#include "session.h"
+
+/* What a verb may do, and when. */
+enum {
+    HB_CMD_LOCAL_CLEAR = 1,   /* answered here before TLS */
+    HB_CMD_STARTTLS = 2,
+    HB_CMD_CREDENTIALS = 4,   /* carries a password: refused in clear */
+    HB_CMD_AUTHENTICATE = 8,  /* an exchange of lines follows */
+    HB_CMD_IDLE = 16,         /* likewise: "+", then one line */
+    HB_CMD_NEVER = 32,        /* refused as unknown before login */
+    HB_CMD_LOGOUT = 64,
+    HB_CMD_LOCAL_ALWAYS = 128 /* answered here in clear, whether TLS is required or not */
+};
+
+struct hb_tagged_verb {
+    const char *verb; /* sorted is not needed: a dozen */
+    unsigned flags;
+    /* The lines of a local answer, without the tagged OK. */
+    void (*local)(struct hb_proto_session *s, struct hb_span args);
+    const char *ok; /* the tagged OK of a local answer */
+};
+
+/* Lines of the reply matrix; %t is the tag. */
+struct hb_tagged_texts {
+    const char *begin_tls, *takes_no_arguments, *already, *after_auth, *temporary, *unknown;
+    const char *required_auth, *required; /* R8 for commands that log in, and for all others */
+    const char *too_long, *too_long_untagged, *invalid_tag, *empty;
+    const char *bad_character, *shutdown, *idle, *backend, *insecure, *literal_too_long;
+};
+
+struct hb_tagged_dialect {
+    const struct hb_tagged_texts *texts;
+    const struct hb_tagged_verb *verbs;
+    size_t num_verbs;
+    size_t max_line, max_tag;
+    bool (*tag_char)(uint8_t c);
+    bool (*never)(struct hb_span verb);               /* further verbs refused before login */
+    bool (*refuse_args)(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args);
+    struct hb_span (*mechanism)(struct hb_span args); /* of AUTHENTICATE */
+    /* The backend's greeting, whole; says what the client shall see. */
+    enum hb_unit (*greeting)(struct hb_proto_session *s, struct hb_span line);
+    bool greeting_literals; /* the greeting may hold literals: wait for all of it */
+    /* A backend line (not one behind a literal), to be edited for the client. */
+    void (*pass)(struct hb_proto_session *s, struct hb_span line);
+};
+
+enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in);
+enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in);
+void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind);
+void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head);
+
+#endif

@@ -1,0 +1,133 @@
+/* words.c: nothing here keeps state or memory. */
+#include "words.h"
+
+struct hb_span hb_word(struct hb_span *rest)
+{
+    size_t n = 0;
+
+    while (n < rest->len && rest->p[n] != ' ') {
+        n++;
+    }
+    struct hb_span word = hb_span_head(*rest, n);
+    *rest = hb_span_skip(*rest, n + 1);
+    return word;
+}
+
+static bool blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct hb_span hb_word_loose(struct hb_span *rest)
+{
+    size_t from = 0;
+
+    while (from < rest->len && blank(rest->p[from])) {
+        from++;
+    }
+    size_t to = from;
+    while (to < rest->len && !blank(rest->p[to])) {
+        to++;
+    }
+    struct hb_span word = hb_span(rest->len > 0 ? rest->p + from : NULL, to - from);
+    while (to < rest->len && blank(rest->p[to])) {
+        to++;
+    }
+    *rest = hb_span_skip(*rest, to);
+    return word;
+}
+
+bool hb_has_prefix(struct hb_span s, const char *prefix)
+{
+    return s.len >= strlen(prefix) && hb_span_is(hb_span_head(s, strlen(prefix)), prefix);
+}
+
+bool hb_has_suffix(struct hb_span s, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return s.len >= n && hb_span_is(hb_span(s.p + s.len - n, n), suffix);
+}
+
+struct hb_span hb_trim_end(struct hb_span s)
+{
+    while (s.len > 0 && blank(s.p[s.len - 1])) {
+        s.len--;
+    }
+    return s;
+}
+
+/* True if position `at` lies inside a quoted string. */
+static bool inside_quotes(struct hb_span line, size_t at)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < at; i++) {
+        if (quoted && line.p[i] == '\\') {
+            i++;
+        } else if (line.p[i] == '"') {
+            quoted = !quoted;
+        }
+    }
+    return quoted;
+}
+
+enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
+{
+    size_t end = line.len;
+    bool plus = false;
+
+    *size = 0;
+    if (end < 3 || line.p[end - 1] != '}') {
+        return HB_LITERAL_NONE;
+    }
+    end--;
+    if (line.p[end - 1] == '+') {
+        plus = true;
+        end--;
+    }
+    size_t from = end;
+    while (from > 0 && line.p[from - 1] >= '0' && line.p[from - 1] <= '9') {
+        from--;
+    }
+    if (from == end || from == 0 || line.p[from - 1] != '{') {
+        return HB_LITERAL_NONE;
+    }
+    if (end - from > 19 || inside_quotes(line, from - 1)) {
+        return HB_LITERAL_BAD;
+    }
+    for (size_t i = from; i < end; i++) {
+        *size = *size * 10 + (uint64_t)(line.p[i] - '0');
+    }
+    if (*size > INT64_MAX) {
+        return HB_LITERAL_BAD;
+    }
+    return plus ? HB_LITERAL_PLUS : HB_LITERAL_SYNC;
+}
+
+bool hb_mech_plain(struct hb_span mech)
+{
+    return hb_span_is(mech, "PLAIN") || hb_span_is(mech, "LOGIN");
+}
+
+bool hb_mech_layered(struct hb_span mech)
+{
+    return hb_span_is(mech, "GSSAPI") || hb_has_prefix(mech, "GS2-") || hb_span_is(mech, "DIGEST-MD5") ||
+           hb_span_is(mech, "KERBEROS_V4") || hb_span_is(mech, "NTLM") || hb_span_is(mech, "GSS-SPNEGO");
+}
+
+bool hb_looks_like_http(struct hb_span line)
+{
+    static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT "};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (line.len >= strlen(methods[i]) && memcmp(line.p, methods[i], strlen(methods[i])) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i + 8 <= line.len; i++) {
+        if (memcmp(line.p + i, " HTTP/1.", 8) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
