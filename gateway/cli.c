@@ -1,0 +1,174 @@
+/* cli.c: the arguments of `hauberk run`, in the order they come: --backend belongs to the --listen before it,
+ * --key to the --cert before it; what stands before the first --listen holds for all. */
+#include "conf.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    size_t offset; /* of the word in struct gw_draft_listener */
+} words[] = {
+    {"--tls",     offsetof(struct gw_draft_listener, tls)},
+    {"--profile", offsetof(struct gw_draft_listener, profile)},
+    {"--tls-min", offsetof(struct gw_draft_listener, tls_min)},
+    {"--tls-max", offsetof(struct gw_draft_listener, tls_max)},
+    {"--host",    offsetof(struct gw_draft_listener, host)},
+    {"--sni",     offsetof(struct gw_draft_listener, sni)},
+    {"--alpn",    offsetof(struct gw_draft_listener, alpn)},
+};
+static const struct {
+    const char *name;
+    size_t offset; /* of the bool */
+} flags[] = {
+    {"--trusted-network", offsetof(struct gw_draft_listener, trusted_network)},
+    {"--public-mx",       offsetof(struct gw_draft_listener, public_mx)},
+    {"--plaintext-auth",  offsetof(struct gw_draft_listener, plaintext_auth)},
+};
+/* clang-format on */
+
+/* These hold for every listener of the command line, wherever they stand. */
+static bool set_word(struct gw_draft_listener *all, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(name, words[i].name) == 0) {
+            memcpy((char *)all + words[i].offset, &value, sizeof value);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_flag(struct gw_draft_listener *all, const char *name)
+{
+    static const bool yes = true;
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(name, flags[i].name) == 0) {
+            memcpy((char *)all + flags[i].offset, &yes, sizeof yes);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_listener(struct gw_draft *d, const char *url, struct gw_problems *p)
+{
+    if (d->num_listeners == GW_MAX_LISTENERS) {
+        gw_problem(p, "--listen", "too many; at most 64, not also", url);
+        return;
+    }
+    d->listeners[d->num_listeners].listen = url;
+    d->listeners[d->num_listeners].where = "--listen";
+    d->num_listeners++;
+}
+
+static void add_backend(struct gw_draft *d, const char *value, struct gw_problems *p)
+{
+    if (d->num_listeners == 0 || d->listeners[d->num_listeners - 1].backend != NULL) {
+        gw_problem(p, "--backend", "belongs behind a --listen of its own", value);
+        return;
+    }
+    d->listeners[d->num_listeners - 1].backend = value;
+}
+
+static void add_chain(struct gw_draft *d, const char *value, struct gw_problems *p)
+{
+    if (d->num_certs == GW_MAX_CERTS) {
+        gw_problem(p, "--cert", "too many; at most 64, not also", value);
+        return;
+    }
+    d->certs[d->num_certs].name = value;
+    d->certs[d->num_certs].chain = value;
+    d->certs[d->num_certs].where = "--cert";
+    d->num_certs++;
+}
+
+static void add_key(struct gw_draft *d, const char *value, struct gw_problems *p)
+{
+    if (d->num_certs == 0 || d->certs[d->num_certs - 1].key != NULL) {
+        gw_problem(p, "--key", "belongs behind a --cert of its own", value);
+        return;
+    }
+    d->certs[d->num_certs - 1].key = value;
+}
+
+/* True if name is an option that takes a value; does its work. */
+static bool with_value(struct gw_draft *d, struct gw_draft_listener *all, const char *name, const char *value,
+                       const char **config, struct gw_problems *p)
+{
+    if (strcmp(name, "--listen") == 0) {
+        add_listener(d, value, p);
+    } else if (strcmp(name, "--backend") == 0) {
+        add_backend(d, value, p);
+    } else if (strcmp(name, "--cert") == 0) {
+        add_chain(d, value, p);
+    } else if (strcmp(name, "--key") == 0) {
+        add_key(d, value, p);
+    } else if (strcmp(name, "--config") == 0) {
+        *config = value;
+    } else if (strcmp(name, "--workers") == 0) {
+        d->workers = value;
+        d->workers_where = "--workers";
+    } else if (strcmp(name, "--log") == 0) {
+        d->log = value;
+    } else {
+        return set_word(all, name, value);
+    }
+    return true;
+}
+
+static void finish(struct gw_draft *d, const struct gw_draft_listener *all, const char *config,
+                   struct gw_problems *p)
+{
+    if (config != NULL && (d->num_listeners > 0 || d->num_certs > 0)) {
+        gw_problem(p, "--config", "goes without --listen and --cert: say it all in the file", NULL);
+    }
+    for (unsigned i = 0; i < d->num_listeners; i++) {
+        struct gw_draft_listener *dl = &d->listeners[i];
+        struct gw_draft_listener merged = *all;
+        merged.listen = dl->listen;
+        merged.backend = dl->backend;
+        merged.where = dl->where;
+        *dl = merged;
+        if (dl->backend == NULL) {
+            gw_problem(p, "--listen", "needs a --backend behind it", dl->listen);
+        }
+    }
+    for (unsigned i = 0; i < d->num_certs; i++) {
+        if (d->certs[i].key == NULL) {
+            gw_problem(p, "--cert", "needs a --key behind it", d->certs[i].chain);
+        }
+    }
+}
+
+void gw_cli_parse(int argc, char **argv, struct gw_draft *d, const char **config, struct gw_problems *p)
+{
+    struct gw_draft_listener all = {0};
+    const char *missing = "";
+
+    *config = NULL;
+    for (int i = 0; i < argc && p->errors == 0; i++) {
+        const char *name = argv[i];
+        if (strcmp(name, "--debug") == 0) {
+            d->debug = true;
+        } else if (set_flag(&all, name)) {
+            continue;
+        } else if (with_value(d, &all, name, i + 1 < argc ? argv[i + 1] : missing, config, p)) {
+            if (i + 1 >= argc) {
+                p->errors = 0;
+                p->len = 0;
+                gw_problem(p, name, "needs a value behind it", NULL);
+                return;
+            }
+            i++;
+        } else {
+            gw_problem(p, name, "unknown option; hauberk run --help lists them all", NULL);
+        }
+    }
+    if (p->errors == 0) {
+        finish(d, &all, *config, p);
+    }
+}

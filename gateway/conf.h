@@ -1,0 +1,99 @@
+/* conf.h: the checked, immutable settings of a running gateway, and how they are made.
+ *
+ * Two front doors, the command line (cli.c) and the configuration file
+ * (conf_file.c), fill the same draft; conf_load.c checks it, reads certificates
+ * and builds the snapshot. Every error names what, where and why; all of them
+ * are collected before giving up. */
+#ifndef GW_CONF_H
+#define GW_CONF_H
+
+#include "log.h"
+#include <hb/proto.h>
+#include <hb/tls_config.h>
+#include <sys/socket.h>
+
+#define GW_MAX_LISTENERS 64u
+#define GW_MAX_CERTS     64u
+#define GW_MAX_WORKERS   64u
+
+/* Seconds. */
+struct gw_timeouts {
+    unsigned greeting, handshake, connect, flush, linger, clear_total, drain;
+};
+
+/* ---- the draft: words as the operator wrote them ---- */
+
+struct gw_draft_cert {
+    const char *name, *chain, *key; /* paths */
+    const char *where;              /* "--cert" or "file:line" */
+};
+
+struct gw_draft_listener {
+    const char *listen, *backend, *tls, *profile, *tls_min, *tls_max, *host, *sni, *alpn;
+    bool trusted_network, public_mx, plaintext_auth;
+    const char *certs[GW_MAX_CERTS]; /* names; none: all of them */
+    unsigned num_certs;
+    const char *where;
+};
+
+struct gw_draft {
+    struct gw_draft_listener listeners[GW_MAX_LISTENERS];
+    struct gw_draft_cert certs[GW_MAX_CERTS];
+    unsigned num_listeners, num_certs;
+    const char *workers, *log, *workers_where;
+    bool debug;
+    struct gw_timeouts timeouts;
+    char *arena; /* owned: every string that was not on the command line */
+    size_t arena_len, arena_cap;
+};
+
+/* ---- the snapshot ---- */
+
+struct gw_listener_conf {
+    const char *url, *backend_text; /* as written */
+    const struct hb_proto *proto;
+    bool implicit;
+    struct sockaddr_storage addr, backend;
+    struct hb_proto_settings proto_settings;
+    struct hb_tls_config *tls;   /* owned */
+    struct hb_cred_store *creds; /* owned */
+    char host[256];
+};
+
+struct gw_conf {
+    struct gw_listener_conf *listeners; /* owned */
+    unsigned num_listeners, workers;
+    enum gw_log_format log;
+    bool debug;
+    struct gw_timeouts timeouts;
+};
+
+/* ---- problems ---- */
+
+/* Collected as lines; the caller prints them. */
+struct gw_problems {
+    char text[8192];
+    size_t len;
+    unsigned errors, notices;
+};
+
+/* where: "--listen", "hauberk.conf:12"; detail may be NULL. */
+void gw_problem(struct gw_problems *p, const char *where, const char *what, const char *detail);
+/* A relaxation of safety: not an error, but said. */
+void gw_notice(struct gw_problems *p, const char *where, const char *what, const char *detail);
+
+/* ---- making one ---- */
+
+struct gw_draft *gw_draft_new(void); /* never NULL: out of memory ends the process */
+void gw_draft_free(struct gw_draft **d);
+/* Copies len bytes of s into the draft's arena; the result lives as long as the draft. */
+const char *gw_draft_keep(struct gw_draft *d, const char *s, size_t len);
+/* Reads a configuration file into the draft (conf_file.c). */
+void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p);
+/* Arguments of `hauberk run` into the draft (cli.c); *config becomes the --config file, if there is one. */
+void gw_cli_parse(int argc, char **argv, struct gw_draft *d, const char **config, struct gw_problems *p);
+/* Checks the draft and builds the snapshot; NULL if there were errors. */
+struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p);
+void gw_conf_free(struct gw_conf **conf);
+
+#endif

@@ -1,0 +1,138 @@
+/* main.c: the subcommands. Errors are lines on standard error and exit code 2. */
+#include "conf.h"
+#include "supervisor.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+static const char help[] =
+    "hauberk: puts STARTTLS and modern TLS in front of mail servers that have none\n"
+    "\n"
+    "  hauberk run --listen imap://0.0.0.0:143 --backend 127.0.0.1:1143 \\\n"
+    "              --cert chain.pem --key key.pem      one listener, one command\n"
+    "  hauberk run --config FILE                       the same from a file\n"
+    "  hauberk check --config FILE                     0: good, 2: errors, each with file:line\n"
+    "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
+    "\n"
+    "  hauberk run --help                              all options of run\n";
+
+static const char run_help[] =
+    "hauberk run [options]: serves until SIGTERM; then says goodbye and ends\n"
+    "\n"
+    "  --listen URL          scheme://address:port, e.g. imap://127.0.0.1:1143 or imaps://[::1]:993\n"
+    "                        STARTTLS: imap pop3 smtp submission acap\n"
+    "                        TLS from the first byte: imaps pop3s smtps submissions acaps; tls (any TCP)\n"
+    "  --backend HOST:PORT   plaintext server of the --listen before it; pairs may repeat\n"
+    "  --cert F --key F      PEM chain (leaf first) and its key; pairs may repeat (RSA, ECDSA, names)\n"
+    "  --tls required        refuse everything but the upgrade before TLS (default)\n"
+    "        optional        let clients go on in clear; passwords only inside TLS\n"
+    "  --profile P           intermediate (default: TLS 1.2, 1.3), modern (1.3), legacy\n"
+    "  --tls-min V, --tls-max V   1.2 or 1.3\n"
+    "  --host NAME           name in greetings (default: this machine's)\n"
+    "  --sni default|strict  a name no certificate has: show the first one, or refuse\n"
+    "  --alpn strict|lenient an offer without our protocol: refuse, or go on\n"
+    "  --trusted-network     backends on other machines may be reached in clear\n"
+    "  --public-mx           this is port 25 of an MX: refuse settings that would lose mail\n"
+    "  --plaintext-auth      with --tls optional: passwords in clear, too\n"
+    "  --workers N           processes (default 1)\n"
+    "  --log text|json       one line an event on standard error; --debug: more of them\n"
+    "  --config FILE         read everything from FILE instead\n";
+
+static int print_problems(const struct gw_problems *p)
+{
+    (void)fputs(p->text, stderr);
+    return p->errors > 0 ? 2 : 0;
+}
+
+static int run(int argc, char **argv)
+{
+    struct gw_problems problems = {0};
+    struct gw_draft *draft = gw_draft_new();
+    const char *config;
+    struct gw_conf *conf = NULL;
+
+    gw_cli_parse(argc, argv, draft, &config, &problems);
+    if (problems.errors == 0 && config != NULL) {
+        gw_conf_file(config, draft, &problems);
+    }
+    if (problems.errors == 0) {
+        conf = gw_conf_load(draft, &problems);
+    }
+    int rc = print_problems(&problems);
+    if (rc == 0 && conf != NULL) {
+        gw_log_setup(conf->log, conf->debug);
+        rc = gw_run(conf);
+    }
+    gw_conf_free(&conf);
+    gw_draft_free(&draft);
+    return rc;
+}
+
+static int check(int argc, char **argv)
+{
+    struct gw_problems problems = {0};
+
+    if (argc != 2 || strcmp(argv[0], "--config") != 0) {
+        (void)fputs("hauberk: check needs --config FILE\n", stderr);
+        return 2;
+    }
+    struct gw_draft *draft = gw_draft_new();
+    struct gw_conf *conf = NULL;
+    gw_conf_file(argv[1], draft, &problems);
+    if (problems.errors == 0) {
+        conf = gw_conf_load(draft, &problems);
+    }
+    int rc = print_problems(&problems);
+    if (rc == 0) {
+        (void)printf("%s: good\n", argv[1]);
+    }
+    gw_conf_free(&conf);
+    gw_draft_free(&draft);
+    return rc;
+}
+
+static int version(int argc, char **argv)
+{
+    const char *scheme;
+
+    (void)printf("hauberk %s (libuv %s)\n", GW_VERSION, uv_version_string());
+    if (argc == 1 && strcmp(argv[0], "-v") == 0) {
+        (void)printf("schemes:");
+        for (unsigned i = 0; (scheme = hb_proto_scheme(i)) != NULL; i++) {
+            (void)printf(" %s", scheme);
+        }
+        (void)printf("\nTLS: 1.3, 1.2\n");
+        gw_print_algorithms();
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+    bool wants_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+
+    if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+        (void)fputs(help, stdout);
+        return 0;
+    }
+    if (strcmp(command, "run") == 0) {
+        if (wants_help) {
+            (void)fputs(run_help, stdout);
+            return 0;
+        }
+        return run(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "check") == 0) {
+        return check(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
+        return version(argc - 2, argv + 2);
+    }
+    (void)fprintf(stderr, argc > 1 ? "hauberk: unknown command \"%s\"; hauberk --help lists them\n"
+                                   : "hauberk: no command given%s; hauberk --help lists them\n",
+                  command);
+    return 2;
+}

@@ -1,0 +1,71 @@
+/* session_log.c: what is told of a session, and nothing a mail user said in it (GEN-26). */
+#include "session_log.h"
+
+#include "session.h"
+#include "worker.h"
+#include <netinet/in.h>
+#include <stdio.h>
+
+static void note_peer(struct gw_session *s)
+{
+    struct sockaddr_storage a;
+    int len = sizeof a;
+    char ip[INET6_ADDRSTRLEN] = "?";
+
+    if (uv_tcp_getpeername(&s->client.tcp, (struct sockaddr *)&a, &len) != 0) {
+        (void)snprintf(s->peer, sizeof s->peer, "unknown"); /* gone already */
+        return;
+    }
+    if (a.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a;
+        (void)uv_ip6_name(in6, ip, sizeof ip);
+        (void)snprintf(s->peer, sizeof s->peer, "[%.39s]:%u", ip, ntohs(in6->sin6_port));
+    } else {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&a;
+        (void)uv_ip4_name(in, ip, sizeof ip);
+        (void)snprintf(s->peer, sizeof s->peer, "%.39s:%u", ip, ntohs(in->sin_port));
+    }
+}
+
+void gw_log_session_start(struct gw_session *s)
+{
+    note_peer(s);
+    GW_LOG(GW_EV_SESSION_START, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url));
+}
+
+void gw_log_session_end(struct gw_session *s)
+{
+    const struct hb_tls_info *t = s->client.tls != NULL ? hb_tls_info(s->client.tls) : NULL;
+    bool version = t != NULL && t->version != 0;
+    bool suite = t != NULL && t->suite != 0;
+    const char *alpn = t != NULL && t->alpn > 0 ? hb_tls_config_alpn(s->lc->tls, t->alpn - 1u) : "";
+    const char *alert = "";
+    enum hb_code code = (enum hb_code)s->code;
+
+    if (t != NULL && t->alert_got != 255) {
+        alert = hb_tls_alert_name(t->alert_got);
+    } else if (t != NULL && t->alert_sent != 255) {
+        alert = hb_tls_alert_name(t->alert_sent);
+    }
+    GW_LOG(GW_EV_SESSION_END, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
+           GW_STR("proto", hb_proto_name(s->lc->proto)), GW_STR("sni", s->sni != NULL ? s->sni : ""),
+           GW_STR("alpn", alpn != NULL ? alpn : ""), GW_STR("version", version ? hb_tls_version_name(t->version) : "none"),
+           GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
+           GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
+           GW_STR("signature", suite && t->sigalg != 0 ? hb_tls_sigalg_name(t->sigalg) : ""),
+           GW_STR("backend", s->lc->backend_text), GW_U64("bytes_in", s->client.taken),
+           GW_U64("bytes_out", s->backend.taken), GW_U64("ms", uv_now(&s->w->loop) - s->started),
+           GW_STR("phase", gw_phases[s->last_phase].name), GW_STR("alert", alert),
+           GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
+}
+
+void gw_log_injection(struct gw_session *s)
+{
+    GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url));
+}
+
+void gw_log_backend_unreachable(struct gw_session *s, int uv_status)
+{
+    GW_LOG(GW_EV_BACKEND_DOWN, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
+           GW_STR("backend", s->lc->backend_text), GW_STR("why", uv_strerror(uv_status)));
+}

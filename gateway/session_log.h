@@ -1,0 +1,12 @@
+/* session_log.h: the log lines of a session: one when it ends, and one for each thing that should not be. */
+#ifndef GW_SESSION_LOG_H
+#define GW_SESSION_LOG_H
+
+struct gw_session;
+
+void gw_log_session_start(struct gw_session *s); /* also notes the peer's address */
+void gw_log_session_end(struct gw_session *s);
+void gw_log_injection(struct gw_session *s);
+void gw_log_backend_unreachable(struct gw_session *s, int uv_status);
+
+#endif

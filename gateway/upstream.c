@@ -1,0 +1,65 @@
+/* upstream.c: connects to the backend with TCP_NODELAY set before the first byte.
+ * A connect that fails at once is reported through the same callback, so a session sees one order of events. */
+#include "upstream.h"
+
+#include "worker.h"
+
+struct connect_req {
+    uv_connect_t req;         /* data: the session */
+    const struct hb_env *env; /* borrowed */
+};
+
+static void connect_over(uv_connect_t *req, int status)
+{
+    struct connect_req *r = (struct connect_req *)req;
+    struct gw_session *s = req->data;
+
+    r->env->release(r->env->ctx, r, sizeof *r);
+    if (s->backend.state == END_CONNECTING) { /* not closed meanwhile */
+        gw_session_connected(s, status);
+    }
+}
+
+void gw_upstream_connect(struct gw_session *s)
+{
+    const struct hb_env *env = s->w->env;
+    const struct sockaddr *addr = (const struct sockaddr *)&s->lc->backend;
+
+    HB_INVARIANT(s->backend.state == END_NONE);
+    s->backend.eof = false;
+    s->backend.broken = false;
+    struct connect_req *r = env->alloc(env->ctx, sizeof *r);
+    if (r == NULL) {
+        gw_session_connected(s, UV_ENOMEM);
+        return;
+    }
+    r->env = env;
+    r->req.data = s;
+    int rc = uv_tcp_init_ex(&s->w->loop, &s->backend.tcp, addr->sa_family);
+    if (rc != 0) { /* no handle, so no close callback either: out of descriptors */
+        env->release(env->ctx, r, sizeof *r);
+        gw_session_connected(s, rc);
+        return;
+    }
+    s->backend.tcp.data = s;
+    s->backend.state = END_CONNECTING;
+    (void)uv_tcp_nodelay(&s->backend.tcp, 1); /* a link without it is slower, not wrong */
+    rc = uv_tcp_connect(&r->req, &s->backend.tcp, addr, connect_over);
+    if (rc != 0) {
+        env->release(env->ctx, r, sizeof *r);
+        gw_session_connected(s, rc);
+    }
+}
+
+static void closed(uv_handle_t *handle)
+{
+    struct gw_session *s = handle->data;
+
+    s->backend.state = END_NONE;
+    gw_session_backend_closed(s);
+}
+
+void gw_upstream_close(struct gw_session *s, bool reset)
+{
+    gw_end_close(&s->backend, reset, closed);
+}
