@@ -58,6 +58,7 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
         size_t n = lf != NULL ? (size_t)(lf - in->p) + 1 : in->len;
         if (lf != NULL && l->seen == 0) { /* whole, in the input: no copy */
             if (n > HB_LINE_HARD_MAX) {
+                *line = hb_span_head(*in, max);
                 return HB_LINE_ENDLESS;
             }
             l->taken = (uint32_t)n;
@@ -65,6 +66,7 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
         }
         bool cr_before = l->last_cr;
         if (!store(l, env, hb_span(in->p, n), max)) {
+            *line = l->seen > 0 ? hb_buf_span(&l->part) : hb_span_head(*in, max);
             return HB_LINE_ENDLESS;
         }
         bool cr_last = n >= 2 ? in->p[n - 2] == '\r' : cr_before;

@@ -19,7 +19,7 @@ enum hb_line_status {
     HB_LINE_OK,       /* *line: without its CRLF */
     HB_LINE_TOO_LONG, /* longer than max; discarded; *line: its beginning */
     HB_LINE_BAD,      /* NUL, bare CR or bare LF */
-    HB_LINE_ENDLESS   /* over HB_LINE_HARD_MAX without an end */
+    HB_LINE_ENDLESS   /* over HB_LINE_HARD_MAX without an end; *line: its beginning */
 };
 
 struct hb_line {

@@ -290,12 +290,12 @@ static enum hb_unit data(struct hb_proto_session *s, struct hb_span *in)
         return drop_data(s, in);
     }
     struct hb_dot_result r = hb_dot_scan(&t->dot, *in, true);
+    hb_to_backend(s, hb_span_head(*in, r.used));
+    *in = hb_span_skip(*in, r.used);
     if (r.bare) {
         t->bad_newline = true;
         return HB_UNIT_NEXT;
     }
-    hb_to_backend(s, hb_span_head(*in, r.used));
-    *in = hb_span_skip(*in, r.used);
     if (!r.end) {
         return HB_UNIT_MORE;
     }

@@ -1,0 +1,453 @@
+/* run.c: plays dialogues (fixtures/dialogues/README.md) against a protocol session, as a gateway would.
+ *
+ * Each file is played whole, byte by byte, and in random cuts; what each side gets and what the session asks for
+ * must be the same every time. The player does for the session what the gateway does: it keeps bytes that were
+ * not taken, offers them again after the other side spoke, and hands the residue of an upgrade over. */
+#include "testenv.h"
+
+#include <hb/proto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX  400000u
+#define NUM_CUTS  12
+
+enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS };
+
+struct text {
+    uint8_t *p;
+    size_t len;
+};
+
+struct play {
+    const char *path;
+    unsigned line;
+    enum mode mode;
+    struct testenv t;
+    struct hb_proto_settings set;
+    const struct hb_proto *proto;
+    struct hb_proto_session *s;
+    struct hb_proto_sink sink;
+    struct text client, backend;       /* what each side got and nobody has asked for yet */
+    struct text held_client, held_backend; /* sent, not taken yet */
+    enum hb_proto_want want;           /* the last request other than MORE and WAIT */
+    enum hb_code why;
+    bool asked;                        /* ...which no line has mentioned yet */
+    bool closed, backend_touched, in_tls;
+    bool failed;
+};
+
+static void say(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct play *p, const char *fmt, ...)
+{
+    static const char *const modes[] = {"whole", "byte by byte", "in cuts"};
+    va_list ap;
+
+    if (p->failed) {
+        return;
+    }
+    p->failed = true;
+    printf("%s:%u: (%s) ", p->path, p->line, modes[p->mode]);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    printf("\n");
+}
+
+static void append(struct text *t, const void *p, size_t len)
+{
+    if (t->p == NULL) {
+        t->p = malloc(TEXT_MAX);
+    }
+    if (t->p == NULL || t->len + len > TEXT_MAX) {
+        printf("dialogue: out of memory\n");
+        exit(2);
+    }
+    memcpy(t->p + t->len, p, len);
+    t->len += len;
+}
+
+static void drop(struct text *t, size_t n)
+{
+    memmove(t->p, t->p + n, t->len - n);
+    t->len -= n;
+}
+
+static void shown(struct text t, char *dst, size_t cap)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t.len && n + 12 < cap; i++) {
+        uint8_t c = t.p[i];
+        if (c == '\n') {
+            n += (size_t)snprintf(dst + n, cap - n, "\\n ");
+        } else if (c == '\r') {
+            n += (size_t)snprintf(dst + n, cap - n, "\\r");
+        } else if (c >= 0x20 && c < 0x7f) {
+            dst[n++] = (char)c;
+        } else {
+            n += (size_t)snprintf(dst + n, cap - n, "\\x%02x", c);
+        }
+    }
+    dst[n] = 0;
+}
+
+/* ---- the session's surroundings ---- */
+
+static void to_client(void *ctx, struct hb_span bytes)
+{
+    struct play *p = ctx;
+
+    if (p->closed) {
+        say(p, "something was said to the client after the close");
+    }
+    append(&p->client, bytes.p, bytes.len);
+}
+
+static void to_backend(void *ctx, struct hb_span bytes)
+{
+    struct play *p = ctx;
+
+    if (p->closed) {
+        say(p, "something was said to the backend after the close");
+    }
+    p->backend_touched = true;
+    append(&p->backend, bytes.p, bytes.len);
+}
+
+static void take_step(struct play *p, struct hb_proto_step step)
+{
+    if (step.want == HB_WANT_MORE || step.want == HB_WANT_WAIT) {
+        return;
+    }
+    if (p->asked && !(p->want == HB_WANT_CLOSE && step.want == HB_WANT_CLOSE)) {
+        say(p, "the session asked for %d while %d was still to be done", step.want, p->want);
+    }
+    p->want = step.want;
+    p->why = step.why;
+    p->asked = true;
+    p->closed = p->closed || step.want == HB_WANT_CLOSE;
+}
+
+/* Offers the held bytes of one side; true if any were taken. */
+static bool offer(struct play *p, enum hb_proto_side side)
+{
+    struct text *held = side == HB_FROM_CLIENT ? &p->held_client : &p->held_backend;
+
+    if (held->len == 0 || p->closed || p->asked) {
+        return false;
+    }
+    uint8_t *exact = malloc(held->len); /* a block of its own, so that a sanitizer sees a byte too far */
+    if (exact == NULL) {
+        exit(2);
+    }
+    memcpy(exact, held->p, held->len);
+    struct hb_proto_step step = hb_proto_feed(p->s, side, hb_span(exact, held->len), &p->sink);
+    free(exact);
+    if (step.used > held->len) {
+        say(p, "used %zu of %zu bytes", step.used, held->len);
+        step.used = held->len;
+    }
+    drop(held, step.used);
+    take_step(p, step);
+    return step.used > 0 || p->asked;
+}
+
+static void settle(struct play *p)
+{
+    bool more = true;
+
+    while (more && !p->failed) {
+        more = offer(p, HB_FROM_CLIENT);
+        more = offer(p, HB_FROM_BACKEND) || more;
+    }
+}
+
+static void send_bytes(struct play *p, enum hb_proto_side side, struct text bytes)
+{
+    struct text *held = side == HB_FROM_CLIENT ? &p->held_client : &p->held_backend;
+
+    for (size_t at = 0; at < bytes.len && !p->failed;) {
+        size_t n = p->mode == MODE_WHOLE   ? bytes.len
+                   : p->mode == MODE_BYTES ? 1
+                                           : 1 + testenv_below(&p->t, 40);
+        n = n < bytes.len - at ? n : bytes.len - at;
+        append(held, bytes.p + at, n);
+        at += n;
+        settle(p);
+    }
+}
+
+/* ---- the file ---- */
+
+/* \r \n \t \0 \\ \xHH, and \*N(c): c N times. */
+static void unescape(const char *s, struct text *out)
+{
+    for (; *s != 0; s++) {
+        unsigned n;
+        char c;
+        if (*s != '\\' || s[1] == 0) {
+            append(out, s, 1);
+            continue;
+        }
+        s++;
+        if (*s == '*' && sscanf(s, "*%u(%c)", &n, &c) == 2) {
+            for (unsigned i = 0; i < n; i++) {
+                append(out, &c, 1);
+            }
+            s = strchr(s, ')');
+        } else if (*s == 'x' && sscanf(s, "x%2x", &n) == 1) {
+            c = (char)n;
+            append(out, &c, 1);
+            s += 2;
+        } else {
+            c = *s == 'r' ? '\r' : *s == 'n' ? '\n' : *s == 't' ? '\t' : *s == '0' ? 0 : *s;
+            append(out, &c, 1);
+        }
+    }
+}
+
+static bool starts(const char *line, const char *word, const char **rest)
+{
+    size_t n = strlen(word);
+
+    if (strncmp(line, word, n) != 0 || (line[n] != 0 && line[n] != ' ')) {
+        return false;
+    }
+    *rest = line[n] == ' ' ? line + n + 1 : line + n;
+    return true;
+}
+
+static void expect(struct play *p, struct text *got, const char *who, const char *line, bool crlf)
+{
+    struct text want = {0};
+    char a[900];
+    char b[900];
+
+    unescape(line, &want);
+    if (crlf) {
+        append(&want, "\r\n", 2);
+    }
+    if (got->len < want.len || memcmp(got->p, want.p, want.len) != 0) {
+        shown(want, a, sizeof a);
+        shown(*got, b, sizeof b);
+        say(p, "%s should get\n    %s\n  but got\n    %s", who, a, b);
+    } else {
+        drop(got, want.len);
+    }
+    free(want.p);
+}
+
+static void nothing_left(struct play *p)
+{
+    char b[900];
+
+    if (p->client.len > 0) {
+        shown(p->client, b, sizeof b);
+        say(p, "the client got something nobody expected:\n    %s", b);
+    }
+    if (p->backend.len > 0) {
+        shown(p->backend, b, sizeof b);
+        say(p, "the backend got something nobody expected:\n    %s", b);
+    }
+}
+
+static void expect_want(struct play *p, enum hb_proto_want want, const char *what)
+{
+    if (!p->asked || p->want != want) {
+        say(p, "the session should ask for %s here (it asked for %d, %s)", what, p->asked ? (int)p->want : -1,
+            p->asked ? hb_err_name(p->why) : "nothing");
+    }
+    p->asked = false;
+}
+
+static void configure(struct play *p, const char *words, const char *scheme)
+{
+    p->set.host = "mail.test";
+    p->set.tls_required = strstr(words, "optional") == NULL;
+    p->set.tls_usable = strstr(words, "no-cert") == NULL;
+    p->set.starttls_offered = strstr(words, "no-starttls") == NULL;
+    p->set.plaintext_auth = strstr(words, "plaintext-auth") != NULL;
+    p->set.needs_ehlo = strstr(words, "any-hello") == NULL;
+    p->proto = hb_proto_find(scheme, &p->set.implicit);
+    if (p->proto == NULL) {
+        say(p, "no such scheme: %s", scheme);
+        return;
+    }
+    p->set.implicit = strstr(words, "implicit") != NULL;
+    p->in_tls = p->set.implicit;
+    p->s = hb_proto_new(p->proto, &p->set, &p->t.env);
+    take_step(p, hb_proto_start(p->s, &p->sink));
+}
+
+static void upgraded(struct play *p, const char *residue)
+{
+    struct text want = {0};
+
+    expect_want(p, HB_WANT_UPGRADE, "the upgrade");
+    unescape(residue, &want);
+    if (want.len != p->held_client.len || (want.len > 0 && memcmp(want.p, p->held_client.p, want.len) != 0)) {
+        char b[900];
+        shown(p->held_client, b, sizeof b);
+        say(p, "residue for TLS is \"%s\"", b);
+    }
+    free(want.p);
+    nothing_left(p);
+    p->held_client.len = 0; /* TLS has it now */
+    p->held_backend.len = 0;
+    p->in_tls = true;
+    take_step(p, hb_proto_secured(p->s, &p->sink));
+}
+
+static bool play_event(struct play *p, const char *line)
+{
+    const char *rest;
+
+    if (starts(line, "~", &rest)) {
+        upgraded(p, rest);
+    } else if (starts(line, "connect", &rest)) {
+        nothing_left(p);
+        expect_want(p, HB_WANT_CONNECT, "a backend");
+        take_step(p, hb_proto_backend_open(p->s, &p->sink));
+        settle(p);
+    } else if (starts(line, "unreachable", &rest)) {
+        expect_want(p, HB_WANT_CONNECT, "a backend");
+        take_step(p, hb_proto_backend_lost(p->s, false, &p->sink));
+    } else if (starts(line, "backend-closes", &rest)) {
+        nothing_left(p);
+        take_step(p, hb_proto_backend_lost(p->s, true, &p->sink));
+    } else if (starts(line, "shutdown", &rest) || starts(line, "idle", &rest)) {
+        nothing_left(p);
+        take_step(p, hb_proto_bye(p->s, line[0] == 's' ? HB_E_GW_SHUTDOWN : HB_E_GW_IDLE,
+                                  strstr(rest, "midline") == NULL, &p->sink));
+    } else if (starts(line, "close", &rest)) {
+        expect_want(p, HB_WANT_CLOSE, "the close");
+        if (strcmp(hb_err_name(p->why), rest) != 0) {
+            say(p, "closed because of %s", hb_err_name(p->why));
+        }
+    } else if (starts(line, "opaque", &rest)) {
+        expect_want(p, HB_WANT_OPAQUE, "an opaque relay");
+    } else if (starts(line, "untouched", &rest)) {
+        if (p->backend_touched) {
+            say(p, "the backend was told something");
+        }
+    } else if (starts(line, "authenticated", &rest)) {
+        if (!hb_proto_authenticated(p->s)) {
+            say(p, "the session should be authenticated");
+        }
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void play_line(struct play *p, const char *line, struct text *segment, enum hb_proto_side *side)
+{
+    const char *rest;
+    bool client = starts(line, "C:", &rest) || starts(line, "C+", &rest);
+    bool backend = !client && (starts(line, "B:", &rest) || starts(line, "B+", &rest));
+
+    if (segment->len > 0 && (!(client || backend) || *side != (client ? HB_FROM_CLIENT : HB_FROM_BACKEND))) {
+        send_bytes(p, *side, *segment);
+        segment->len = 0;
+    }
+    if (client || backend) { /* lines of one side behind one another are one segment */
+        if (segment->len == 0) {
+            nothing_left(p);
+        }
+        *side = client ? HB_FROM_CLIENT : HB_FROM_BACKEND;
+        unescape(rest, segment);
+        if (line[1] == ':') {
+            append(segment, "\r\n", 2);
+        }
+    } else if (starts(line, "G:", &rest) || starts(line, "G+", &rest)) {
+        expect(p, &p->client, "the client", rest, line[1] == ':');
+    } else if (starts(line, "F:", &rest) || starts(line, "F+", &rest)) {
+        expect(p, &p->backend, "the backend", rest, line[1] == ':');
+    } else if (!play_event(p, line)) {
+        say(p, "cannot read this line");
+    }
+}
+
+/* True if the dialogue went as written. */
+static bool play_file(const char *path, const char *scheme, enum mode mode, uint64_t seed)
+{
+    struct play *p = calloc(1, sizeof *p);
+    struct text segment = {0};
+    enum hb_proto_side side = HB_FROM_CLIENT;
+    static char line[65536];
+    FILE *f = fopen(path, "r");
+    bool covers = false;
+
+    if (f == NULL || p == NULL) {
+        printf("%s: cannot be read\n", path);
+        return false;
+    }
+    p->path = path;
+    p->mode = mode;
+    testenv_init(&p->t, seed);
+    p->sink = (struct hb_proto_sink){p, to_client, to_backend};
+    while (!p->failed && fgets(line, sizeof line, f) != NULL) {
+        const char *rest;
+        p->line++;
+        line[strcspn(line, "\n")] = 0;
+        if (starts(line, "covers:", &rest)) {
+            covers = true;
+        } else if (starts(line, "listener:", &rest)) {
+            configure(p, rest, scheme);
+        } else if (line[0] != 0 && line[0] != '#') {
+            if (p->s == NULL) {
+                say(p, "a listener: line comes first");
+                break;
+            }
+            play_line(p, line, &segment, &side);
+        }
+    }
+    if (!p->failed && segment.len > 0) {
+        send_bytes(p, side, segment);
+    }
+    if (!p->failed) {
+        nothing_left(p);
+        if (p->asked) {
+            say(p, "at the end the session still asks for %d (%s)", p->want, hb_err_name(p->why));
+        }
+        if (!covers) {
+            say(p, "no covers: line");
+        }
+    }
+    (void)fclose(f);
+    hb_proto_free(&p->s);
+    if (p->t.held > 0) {
+        say(p, "%zu blocks were not given back", p->t.held);
+    }
+    bool ok = !p->failed;
+    free(segment.p);
+    free(p->client.p);
+    free(p->backend.p);
+    free(p->held_client.p);
+    free(p->held_backend.p);
+    free(p);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned failed = 0;
+
+    if (argc < 3) {
+        printf("usage: dialogue SCHEME FILE...\n");
+        return 2;
+    }
+    for (int i = 2; i < argc; i++) {
+        bool ok = play_file(argv[i], argv[1], MODE_WHOLE, 1) && play_file(argv[i], argv[1], MODE_BYTES, 1);
+        for (uint64_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
+            ok = play_file(argv[i], argv[1], MODE_CUTS, seed);
+        }
+        failed += !ok;
+    }
+    printf("%s: %d dialogues, %u failed\n", argv[1], argc - 2, failed);
+    return failed > 0 ? 1 : 0;
+}
