@@ -111,11 +111,10 @@ static unsigned seconds(cfg_t *section, const char *name, long least, const char
 
 static void read_timeouts(struct gw_draft *d, cfg_t *cfg, const char *path, struct gw_problems *p)
 {
-    cfg_t *t = cfg_getsec(cfg, "timeouts");
-
-    if (t == NULL) {
+    if (cfg_size(cfg, "timeouts") == 0) {
         return;
     }
+    cfg_t *t = cfg_getsec(cfg, "timeouts");
     const char *where = where_of(d, path, t);
     d->timeouts.greeting = seconds(t, "greeting", 5, where, p);
     d->timeouts.handshake = seconds(t, "handshake", 5, where, p);

@@ -417,7 +417,8 @@ static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_c
     static const char *const modes[] = {"required", "optional"};
     bool optional = choose(dl->tls, modes, 2, "tls", dl->where, p) == 1;
 
-    if (optional && lc->implicit) {
+    bool own_word = strncmp(dl->where, "--", 2) != 0; /* on the command line it is said for all listeners */
+    if (optional && lc->implicit && own_word) {
         gw_problem(p, dl->where, "tls = optional has no meaning where TLS comes first", dl->listen);
     }
     if (optional && !lc->implicit) {
@@ -437,7 +438,7 @@ static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_c
     lc->proto_settings = (struct hb_proto_settings){
         .host = lc->host,
         .implicit = lc->implicit,
-        .tls_required = !optional,
+        .tls_required = !optional || lc->implicit,
         .tls_usable = lc->creds != NULL && hb_cred_store_count(lc->creds) > 0,
         .starttls_offered = !lc->implicit,
         .plaintext_auth = dl->plaintext_auth,

@@ -1,0 +1,120 @@
+"""The command itself: help, errors at start, check, the example configuration."""
+import shutil
+import socket
+
+from cases_policy import login_imap, with_server
+from support import ROOT, check, equal, free_port, run, upgrade, wait_port
+
+
+def said(w, *argv):
+    code, out, err = run([str(w.gateway_program), *[str(a) for a in argv]], b'', 20)
+    return code, out.decode(), err.decode()
+
+
+def help_fits_a_screen(w):
+    for argv in (['--help'], ['run', '--help']):
+        code, out, _ = said(w, *argv)
+        equal(code, 0, 'exit code')
+        lines = out.splitlines()
+        check(len(lines) <= 30 and max(map(len, lines)) <= 100, f'{argv}: {len(lines)} lines of {max(map(len, lines))}')
+    code, out, _ = said(w, 'version')
+    check(code == 0 and out.startswith('hauberk 0.'), out)
+    code, out, _ = said(w, 'version', '-v')
+    check('x25519' in out and 'TLS_AES_128_GCM_SHA256' in out and 'imaps' in out, out)
+
+
+def errors_at_start_are_one_line(w):
+    c, taken = w.certs, socket.create_server(('127.0.0.1', 0))
+    good = ['--listen', f'imap://127.0.0.1:{free_port()}', '--backend', '127.0.0.1:143']
+    cert = ['--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.key']
+    rows = [(['frobnicate'], 'unknown command'), (['run', '--frobnicate'], 'unknown option'), (['run', '--listen'], 'needs a value'),
+            (['run', *cert], 'nothing to listen on'), (['run', *good], 'no certificate given'),
+            (['run', '--listen', 'imap://127.0.0.1:1143', *cert], 'needs a --backend'),
+            (['run', *good, '--cert', c / 'ca.crt'], 'needs a --key'),
+            (['run', '--listen', 'gopher://127.0.0.1:70', '--backend', '127.0.0.1:1', *cert], 'unknown scheme "gopher"'),
+            (['run', '--listen', 'imap://127.0.0.1:99999', '--backend', '127.0.0.1:1', *cert], 'port from 1 to 65535'),
+            (['run', *good, *cert, '--tls', 'maybe'], 'required or optional'), (['run', *good, *cert, '--workers', '0'], 'from 1 to 64'),
+            (['run', *good, *cert, '--profile', 'modern', '--tls-max', '1.2'], 'no TLS version'),
+            (['run', '--listen', 'imap://127.0.0.1:1143', '--backend', '192.0.2.1:143', *cert], 'in clear'),
+            (['run', *good, '--cert', c / 'absent.crt', '--key', c / 'ecdsa-p256.key'], 'absent.crt: No such file'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'rsa2048.key'], 'does not belong to the certificate'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'other.key'], 'does not belong to the certificate'),
+            (['run', *good, '--cert', c / 'expired.crt', '--key', c / 'expired.key'], 'has expired'),
+            (['run', *good, '--cert', c / 'future.crt', '--key', c / 'future.key'], 'not valid yet'),
+            (['run', *good, '--cert', c / 'weak.crt', '--key', c / 'weak.key'], 'shorter than 2048 bits'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.encrypted.key'], 'is encrypted'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.key', '--key', c / 'ecdsa-p256.key'], 'no PEM block'),
+            (['run', *good, '--cert', '/dev/null', '--key', c / 'ecdsa-p256.key'], 'no PEM block'),
+            (['run', '--listen', f'imap://127.0.0.1:{taken.getsockname()[1]}', '--backend', '127.0.0.1:143', *cert], 'Address already in use')]
+    for argv, want in rows:
+        code, out, err = said(w, *argv)
+        equal(code, 2, f'{argv}: exit code ({err})')
+        check(want in err and err.count('\n') == 1 and out == '', f'{argv}: {err!r}')
+    taken.close()
+
+
+def check_names_file_and_line(w):
+    folder = w.folder / 'check'
+    folder.mkdir(exist_ok=True)
+    bad = folder / 'bad.conf'
+    rows = [('listener x {\n  listen = "imap://127.0.0.1:1143"\n  frob = 1\n}\n', [':3: no such option']),
+            ('workers = many\n', [':1: ']), ('listener x {\n  listen = "imap://127.0.0.1:1143"\n', [':3: ']),
+            (f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n}}\n', [': a certificate needs both chain and key']),
+            (f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n  key = "{w.certs}/ecdsa-p256.key"\n}}\n'
+             'listener a {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:143"\n  tls = "perhaps"\n}\n'
+             'listener b {\n  listen = "pop3://127.0.0.1:1110"\n  certificates = {"d"}\n}\n',
+             ['perhaps', 'no backend given', 'no certificate block has the name: d'])]
+    for text, wants in rows:
+        bad.write_text(text)
+        code, _, err = said(w, 'check', '--config', bad)
+        equal(code, 2, f'{text!r}: exit code')
+        for want in wants:
+            check(want in err and f'{bad}:' in err, f'{text!r}: {err!r}')
+    code, _, err = said(w, 'check', '--config', folder / 'absent.conf')
+    check(code == 2 and 'absent.conf' in err and err.count('\n') == 1, err)
+
+
+@with_server
+def example_configuration(w, server):
+    """fixtures/conf/example.conf as it stands, its ports and certificates replaced, checked and run."""
+    folder = w.folder / 'example'
+    shutil.copytree(w.certs, folder / 'certs', dirs_exist_ok=True)
+    text = (ROOT / 'fixtures/conf/example.conf').read_text()
+    ports = {}
+    for scheme in ('imap', 'imaps', 'pop3', 'submission'):
+        ports[scheme] = free_port()
+    for old, new in (('imap://127.0.0.1:1143', f'imap://127.0.0.1:{ports["imap"]}'),
+                     ('imaps://127.0.0.1:1993', f'imaps://127.0.0.1:{ports["imaps"]}'),
+                     ('pop3://127.0.0.1:1110', f'pop3://127.0.0.1:{ports["pop3"]}'),
+                     ('submission://127.0.0.1:1587', f'submission://127.0.0.1:{ports["submission"]}'),
+                     ('"127.0.0.1:143"', f'"127.0.0.1:{server.port["imap"]}"'), ('"127.0.0.1:110"', f'"127.0.0.1:{server.port["pop3"]}"'),
+                     ('"127.0.0.1:587"', f'"127.0.0.1:{server.port["smtp"]}"')):
+        check(old in text, f'the example has {old}')
+        text = text.replace(old, new)
+    conf = folder / 'example.conf'
+    conf.write_text(text)
+    code, out, err = said(w, 'check', '--config', conf)
+    check(code == 0 and out.endswith(': good\n'), f'{out}{err}')
+    process = w.start([w.gateway_program, 'run', '--config', conf], 'example.log')
+    for port in ports.values():
+        wait_port(port, process)
+    for scheme in ('imap', 'pop3', 'submission'):
+        c = upgrade(w, ports[scheme], scheme)
+        if scheme == 'imap':
+            login_imap(c)
+        c.close()
+    w.stop(process)
+    equal(process.returncode, 0, 'exit code')
+
+
+def installed_help_matches_the_readme(w):
+    """Every option that the README or the example shows exists."""
+    import re
+    text = (ROOT / 'README.md').read_text()
+    _, out, _ = said(w, 'run', '--help')
+    for option in set(re.findall(r'(?<=[ `])--(?:listen|backend|cert|key|tls|profile|workers|log|config|host)\b', text)):
+        check(option in out, f'{option} is in the README but not in the help')
+
+
+CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, example_configuration,
+         installed_help_matches_the_readme]

@@ -1,0 +1,204 @@
+"""Options and policies of one gateway, against the embedded server."""
+import socket
+import ssl
+import threading
+
+from mailserver import MailServer
+from support import Failure, Gateway, Line, check, equal, run, upgrade
+
+
+def login_imap(c):
+    c.send('a LOGIN joe secret\r\n')
+    check(c.until('a ')[-1].startswith('a OK'), f'login: {c.transcript}')
+
+
+def with_server(case):
+    """Runs a case with an embedded server of its own."""
+
+    def wrapped(w):
+        server = MailServer()
+        try:
+            case(w, server)
+        finally:
+            server.stop()
+
+    wrapped.__name__ = case.__name__
+    return wrapped
+
+
+def listeners(server, *schemes):
+    plain = {'submission': 'smtp', 'submissions': 'smtp', 'imaps': 'imap', 'pop3s': 'pop3', 'smtps': 'smtp', 'acaps': 'acap',
+             'tls': 'imap'}
+    return [(s, server.port[plain.get(s, s)]) for s in schemes]
+
+
+@with_server
+def every_scheme(w, server):
+    schemes = ('imap', 'pop3', 'smtp', 'submission', 'acap', 'imaps', 'pop3s', 'smtps', 'submissions', 'acaps', 'tls')
+    greetings = {'imap': '* OK', 'pop3': '+OK', 'smtp': '220', 'submission': '220', 'acap': '* ACAP', 'tls': '* OK'}
+    with Gateway(w, listeners(server, *schemes)) as g:
+        for scheme in schemes:
+            if scheme in ('imap', 'pop3', 'smtp', 'submission', 'acap'):
+                upgrade(w, g.port(scheme), scheme).close()
+            else:
+                c = Line(g.port(scheme))
+                c.start_tls(w.client_context())
+                check(c.line().startswith(greetings[scheme.rstrip('s') if scheme not in ('tls', 'pop3s') else
+                                                    {'tls': 'tls', 'pop3s': 'pop3'}[scheme]]), f'{scheme}: {c.transcript}')
+                c.close()
+
+
+@with_server
+def acap_session(w, server):
+    """RFC 2244's examples through STARTTLS: greeting again, CRAM-MD5, a search with a literal."""
+    import hashlib
+    import hmac
+    with Gateway(w, listeners(server, 'acap')) as g:
+        c = Line(g.port('acap'))
+        c.expect('* ACAP (IMPLEMENTATION "hauberk") (STARTTLS)')
+        c.send('A001 AUTHENTICATE "PLAIN"\r\nA002 starttls\r\n')
+        c.expect('A001 NO (ENCRYPT-NEEDED) "TLS required, use STARTTLS"', 'A002 OK "Begin TLS negotiation now"')
+        c.start_tls(w.client_context())
+        c.expect('* ACAP (IMPLEMENTATION "embedded") (SASL "CRAM-MD5" "PLAIN")')
+        c.send('A003 AUTHENTICATE "CRAM-MD5"\r\n')
+        challenge = c.line()[3:-1]
+        answer = hmac.new(b'secret', challenge.encode(), hashlib.md5).hexdigest()
+        c.send(f'"joe {answer}"\r\n')
+        c.expect('A003 OK "logged in"')
+        c.send('A046 SEARCH "/addressbook/" DEPTH 3 RETURN ("*") ALL\r\n')
+        equal(c.until('A046 OK')[-1], 'A046 OK "SEARCH completed"', 'the end of the search')
+        c.send('A047 LOGOUT\r\n')
+        c.until('A047 OK')
+        c.close()
+
+
+@with_server
+def certificates_by_name_and_key(w, server):
+    """SNI chooses; ECDSA before RSA; RSA and Ed25519 for clients that know nothing else."""
+    names = ('ecdsa-p256', 'rsa2048', 'ed25519', 'other', 'wildcard')
+    rows = [('mail.test', [], 'ecdsa-p256 (test)'), ('other.test', [], 'other (test)'),
+            ('a.wild.test', [], 'wildcard (test)'), ('unknown.test', [], 'ecdsa-p256 (test)'),
+            ('mail.test', ['-sigalgs', 'RSA-PSS+SHA256:RSA+SHA256'], 'rsa2048 (test)'),
+            ('mail.test', ['-sigalgs', 'ed25519:RSA+SHA256'], 'ed25519 (test)'),
+            ('mail.test', ['-tls1_2', '-cipher', 'aRSA'], 'rsa2048 (test)'),
+            ('mail.test', ['-tls1_2', '-cipher', 'aECDSA'], 'ecdsa-p256 (test)')]
+    with Gateway(w, listeners(server, 'imap'), certs=names) as g:
+        for name, options, want in rows:
+            _, out, err = run(['openssl', 's_client', '-starttls', 'imap', '-connect', f'127.0.0.1:{g.port("imap")}', '-CAfile',
+                               str(w.certs / 'ca.crt'), '-servername', name, *options], b'a LOGOUT\r\n', 20)
+            check(f'CN = {want}'.encode() in out + err, f'{name} {options}: {out[:400]!r} {err[:300]!r}')
+    with Gateway(w, listeners(server, 'imaps'), '--sni', 'strict') as g:
+        try:
+            w.client_context(check_hostname=False).wrap_socket(socket.create_connection(('127.0.0.1', g.port('imaps'))),
+                                                               server_hostname='unknown.test')
+            raise Failure('an unknown name was served')
+        except ssl.SSLError as e:
+            check('UNRECOGNIZED_NAME' in str(e), f'alert: {e}')
+
+
+@with_server
+def versions(w, server):
+    v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+    rows = [([], v12, 'TLSv1.2'), ([], v13, 'TLSv1.3'), (['--profile', 'modern'], v12, None),
+            (['--profile', 'modern'], v13, 'TLSv1.3'), (['--tls-max', '1.2'], v12, 'TLSv1.2'), (['--tls-max', '1.2'], v13, None),
+            (['--profile', 'legacy'], v12, 'TLSv1.2'), (['--tls-min', '1.3'], v12, None)]
+    for options, version, want in rows:
+        with Gateway(w, listeners(server, 'imap'), *options) as g:
+            context = w.client_context(minimum_version=version, maximum_version=version)
+            try:
+                c = upgrade(w, g.port('imap'), 'imap', context)
+                equal(c.sock.version(), want, f'{options}')
+                login_imap(c)
+                c.close()
+            except ssl.SSLError as e:
+                check(want is None and 'PROTOCOL_VERSION' in str(e), f'{options} {version}: {e}')
+                equal(g.session()['code'], 'TLS_VERSION', 'the log')
+
+
+@with_server
+def alpn(w, server):
+    with Gateway(w, listeners(server, 'imaps', 'tls')) as g:
+        context = w.client_context()
+        context.set_alpn_protocols(['h2', 'imap'])
+        c = Line(g.port('imaps'))
+        c.start_tls(context)
+        equal(c.sock.selected_alpn_protocol(), 'imap', 'ALPN')
+        c.close()
+        context.set_alpn_protocols(['h2', 'http/1.1'])
+        try:
+            Line(g.port('imaps')).start_tls(context)
+            raise Failure('a browser was let in (ALPACA)')
+        except ssl.SSLError as e:
+            check('no application protocol' in str(e), f'alert: {e}')
+        c = Line(g.port('tls'))
+        c.start_tls(context)
+        c.close()
+
+
+@with_server
+def nothing_in_clear_reaches_the_backend(w, server):
+    """The differential test: what was said before TLS, and what stood behind STARTTLS, is not in what B received."""
+    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'acap')) as g:
+        for scheme, clear in (('imap', 'x1 LOGIN evil clear\r\nx2 ID ("x-originating-ip" "6.6.6.6")\r\n'),
+                              ('pop3', 'USER evil\r\nPASS clear\r\n'), ('smtp', 'MAIL FROM:<evil@clear>\r\n'),
+                              ('acap', 'x1 AUTHENTICATE "PLAIN" {9+}\r\nevilclear\r\n')):
+            c = Line(g.port(scheme))
+            c.line()
+            c.send(clear)
+            for _ in range(clear.count('\r\n') + (1 if scheme == 'imap' else -1 if scheme == 'acap' else 0)):
+                c.line()
+            equal(server.connections[scheme], 0, f'{scheme}: links to the backend before TLS')
+            c.close()
+            c = upgrade(w, g.port(scheme), scheme)
+            c.send({'imap': 'a NOOP\r\n', 'pop3': 'CAPA\r\n', 'smtp': 'EHLO c\r\n', 'acap': 'a NOOP\r\n'}[scheme])
+            c.line()
+            c.close()
+            check(b'evil' not in server.received[scheme] and server.received[scheme], f'{scheme}: {server.received[scheme]}')
+
+
+def raw_relay(w):
+    """tls:// in front of any TCP service: bytes as they are, both ways, in bulk, and half-closed."""
+    listening = socket.create_server(('127.0.0.1', 0))
+
+    def echo():
+        while True:
+            try:
+                s, _ = listening.accept()
+            except OSError:
+                return
+            with s:
+                try:
+                    while data := s.recv(65536):
+                        s.sendall(data)
+                except ConnectionResetError:
+                    pass  # Python's close says no close_notify, and the gateway passes that on
+
+    threading.Thread(target=echo, daemon=True).start()
+    data = bytes(range(256)) * 20000
+    with Gateway(w, [('tls', listening.getsockname()[1])]) as g:
+        for version in ('TLSv1_2', 'TLSv1_3'):
+            context = w.client_context(maximum_version=ssl.TLSVersion[version])
+            s = context.wrap_socket(socket.create_connection(('127.0.0.1', g.port('tls')), 20), server_hostname='mail.test')
+            for at in range(0, len(data), 100000):  # there and back in pieces: one thread must not wait for itself
+                s.sendall(data[at:at + 100000])
+                got = b''
+                while len(got) < len(data[at:at + 100000]):
+                    got += s.recv(65536)
+                equal(got, data[at:at + 100000], version)
+            s.close()
+    listening.close()
+
+
+@with_server
+def several_workers(w, server):
+    with Gateway(w, listeners(server, 'imap'), '--workers', '3') as g:
+        for _ in range(12):
+            c = upgrade(w, g.port('imap'), 'imap')
+            login_imap(c)
+            c.close()
+        workers = {e['worker'] for e in g.events('ready')}
+        equal(workers, {0, 1, 2}, 'workers that are ready')
+
+
+CASES = [every_scheme, acap_session, certificates_by_name_and_key, versions, alpn, nothing_in_clear_reaches_the_backend,
+         raw_relay, several_workers]

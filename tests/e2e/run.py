@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end cases: run.py --gateway PROGRAM --release PROGRAM [NAME...]; the last line counts them."""
+import argparse
+import signal
+import sys
+import time
+import traceback
+
+import cases_clients
+import cases_command
+import cases_demo
+import cases_faults
+import cases_policy
+from support import Dovecot, Failure, Postfix, World
+
+
+class TooLong(Exception):
+    pass
+
+
+def ring(*_):
+    raise TooLong
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--gateway', required=True)
+    parser.add_argument('--release', required=True)
+    parser.add_argument('--all', action='store_true')
+    parser.add_argument('names', nargs='*')
+    args = parser.parse_args()
+    cases = [c for m in (cases_command, cases_policy, cases_faults, cases_clients, cases_demo) for c in m.CASES]
+    if args.names:
+        cases = [c for c in cases if any(n in c.__name__ for n in args.names)]
+    world = World(args.gateway, args.release)
+    passed = failed = 0
+    signal.signal(signal.SIGALRM, ring)
+    try:
+        if any(c in cases_clients.CASES for c in cases):
+            world.dovecot, world.postfix, world.delivered = Dovecot(world), Postfix(world), 0
+        for case in cases:
+            start, problem = time.monotonic(), None
+            signal.alarm(240)
+            try:
+                case(world)
+            except TooLong:
+                problem = 'did not end within 240 s'
+            except Failure as e:
+                problem = str(e)
+            except Exception:  # a case that breaks is a case that fails; the others still run
+                problem = traceback.format_exc(limit=4)
+            signal.alarm(0)
+            took = time.monotonic() - start
+            print(f'{"ok  " if problem is None else "FAIL"} {case.__name__} ({took:.1f} s)' + (f'\n     {problem}' if problem else ''),
+                  flush=True)
+            passed, failed = passed + (problem is None), failed + (problem is not None)
+    finally:
+        world.close()
+    print(f'{passed} passed, {failed} failed')
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__':
+    main()
