@@ -1,0 +1,275 @@
+/* proto_fuzz.c: the gateway's part, in short, and the promises of hb/proto.h as invariants:
+ * never more used than given; nothing said behind CLOSE; no byte to the backend before TLS where it is required,
+ * and never more behind the handshake than the client said there (GEN-03, GEN-06); held memory within a bound
+ * and none after the end; and the same bytes in one piece or one by one lead to the same conversation. */
+#include "proto_fuzz.h"
+
+#include "testenv.h"
+#include <hb/proto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX   (1u << 20)
+#define HELD_MAX   (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
+
+#define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
+
+struct text {
+    uint8_t *p;
+    size_t len, cap;
+};
+
+struct play {
+    struct testenv t;
+    struct hb_proto_settings set;
+    struct hb_proto_session *s;
+    struct hb_proto_sink sink;
+    struct text said[2];  /* what each side got */
+    struct text held[2];  /* what each side sent and the session did not take yet */
+    char asked[256];      /* what the session asked for, in order */
+    size_t num_asked;
+    size_t since_tls_in, since_tls_out; /* client's bytes, bytes to the backend, in this TLS state */
+    bool linked, opaque, closed, secured, starved;
+    bool by_bytes;
+};
+
+static void broken(const char *what, int line)
+{
+    (void)fprintf(stderr, "proto_fuzz.c:%d: not kept: %s\n", line, what);
+    abort();
+}
+
+static void append(struct text *t, struct hb_span bytes)
+{
+    if (t->len + bytes.len > t->cap) {
+        t->cap = 2 * (t->len + bytes.len);
+        t->p = realloc(t->p, t->cap);
+        PROMISE(t->p != NULL);
+    }
+    if (bytes.len > 0 && t->len < TEXT_MAX) {
+        memcpy(t->p + t->len, bytes.p, bytes.len);
+        t->len += bytes.len;
+    }
+}
+
+static void to_client(void *ctx, struct hb_span bytes)
+{
+    struct play *p = ctx;
+
+    PROMISE(!p->closed);
+    append(&p->said[HB_FROM_CLIENT], bytes);
+}
+
+static void to_backend(void *ctx, struct hb_span bytes)
+{
+    struct play *p = ctx;
+
+    PROMISE(!p->closed);
+    PROMISE(p->secured || !p->set.tls_required);
+    p->since_tls_out += bytes.len;
+    PROMISE(p->since_tls_out <= p->since_tls_in);
+    append(&p->said[HB_FROM_BACKEND], bytes);
+}
+
+static void carry(struct play *p, struct hb_proto_step step)
+{
+    if (step.want != HB_WANT_MORE && step.want != HB_WANT_WAIT && p->num_asked < sizeof p->asked - 1) {
+        p->asked[p->num_asked++] = (char)('0' + (int)step.want);
+    }
+    switch (step.want) {
+    case HB_WANT_MORE:
+    case HB_WANT_WAIT:
+        break;
+    case HB_WANT_CONNECT:
+        PROMISE(p->secured || !p->set.tls_required);
+        p->linked = true;
+        p->held[HB_FROM_BACKEND].len = 0;
+        carry(p, hb_proto_backend_open(p->s, &p->sink));
+        break;
+    case HB_WANT_UPGRADE:
+        PROMISE(!p->secured && p->set.tls_usable && p->set.starttls_offered);
+        p->secured = true;
+        p->linked = false;
+        p->held[HB_FROM_CLIENT].len = 0; /* the residue: TLS has it */
+        p->held[HB_FROM_BACKEND].len = 0;
+        p->since_tls_in = p->since_tls_out = 0;
+        carry(p, hb_proto_secured(p->s, &p->sink));
+        break;
+    case HB_WANT_OPAQUE:
+        PROMISE(p->secured);
+        p->opaque = true;
+        break;
+    case HB_WANT_CLOSE:
+        p->closed = true;
+        break;
+    }
+}
+
+/* Offers a side's bytes once; true if that moved anything. */
+static bool offer(struct play *p, enum hb_proto_side side)
+{
+    struct text *held = &p->held[side];
+    size_t asked = p->num_asked;
+
+    if (held->len == 0 || p->closed || (side == HB_FROM_BACKEND && !p->linked)) {
+        return false;
+    }
+    if (p->opaque) { /* from here on the gateway relays by itself */
+        append(&p->said[side == HB_FROM_CLIENT ? HB_FROM_BACKEND : HB_FROM_CLIENT], hb_span(held->p, held->len));
+        held->len = 0;
+        return true;
+    }
+    uint8_t *exact = malloc(held->len); /* a block of its own: a sanitizer sees a byte too far */
+    PROMISE(exact != NULL);
+    memcpy(exact, held->p, held->len);
+    struct hb_proto_step step = hb_proto_feed(p->s, side, hb_span(exact, held->len), &p->sink);
+    free(exact);
+    PROMISE(step.used <= held->len);
+    PROMISE(step.want != HB_WANT_MORE || step.used == held->len);
+    PROMISE(p->t.held_bytes <= HELD_MAX);
+    memmove(held->p, held->p + step.used, held->len - step.used);
+    held->len -= step.used;
+    carry(p, step);
+    return step.used > 0 || p->num_asked > asked;
+}
+
+static void settle(struct play *p)
+{
+    bool more = true;
+
+    while (more) {
+        more = offer(p, HB_FROM_CLIENT);
+        more = offer(p, HB_FROM_BACKEND) || more;
+    }
+}
+
+static void say(struct play *p, enum hb_proto_side side, struct hb_span bytes)
+{
+    if (side == HB_FROM_BACKEND && !p->linked) {
+        return;
+    }
+    /* what waits for the other side may, when the pieces differ, be answered before or behind what comes next */
+    p->starved = p->starved || p->held[HB_FROM_CLIENT].len > 0 || p->held[HB_FROM_BACKEND].len > 0;
+    for (size_t at = 0; at < bytes.len && !p->closed;) {
+        size_t n = p->by_bytes ? 1 : bytes.len;
+        if (side == HB_FROM_CLIENT) {
+            p->since_tls_in += n;
+        }
+        append(&p->held[side], hb_span(bytes.p + at, n));
+        at += n;
+        settle(p);
+    }
+}
+
+static void event(struct play *p, uint8_t c)
+{
+    struct text *heard = &p->said[HB_FROM_CLIENT];
+    bool at_line = heard->len == 0 || heard->p[heard->len - 1] == '\n';
+    struct hb_proto_step step;
+
+    if (p->closed) {
+        return;
+    }
+    if (c == 0xfb || c == 0xfc) {
+        step = hb_proto_bye(p->s, c == 0xfb ? HB_E_GW_SHUTDOWN : HB_E_GW_IDLE, at_line, &p->sink);
+    } else if (p->linked) {
+        step = hb_proto_backend_lost(p->s, c == 0xfa, &p->sink);
+        PROMISE(step.want == HB_WANT_CLOSE);
+    } else {
+        return;
+    }
+    PROMISE(step.used == 0);
+    carry(p, step);
+}
+
+static void play(struct play *p, const struct hb_proto *proto, const uint8_t *data, size_t len, bool by_bytes)
+{
+    uint8_t flags = len > 0 ? data[0] : 0;
+    struct text segment = {0};
+    enum hb_proto_side side = HB_FROM_CLIENT;
+
+    memset(p, 0, sizeof *p);
+    testenv_init(&p->t, 1);
+    p->by_bytes = by_bytes;
+    p->set = (struct hb_proto_settings){
+        .host = "mail.test",
+        .implicit = (flags & PROTO_FUZZ_IMPLICIT) != 0,
+        .tls_required = (flags & PROTO_FUZZ_REQUIRED) != 0,
+        .tls_usable = (flags & PROTO_FUZZ_NO_CERTIFICATE) == 0,
+        .starttls_offered = (flags & PROTO_FUZZ_NO_STARTTLS) == 0,
+        .plaintext_auth = (flags & PROTO_FUZZ_PLAINTEXT_AUTH) != 0,
+        .needs_ehlo = (flags & PROTO_FUZZ_NEEDS_EHLO) != 0,
+    };
+    p->sink = (struct hb_proto_sink){p, to_client, to_backend};
+    p->secured = p->set.implicit;
+    p->s = hb_proto_new(proto, &p->set, &p->t.env);
+    carry(p, hb_proto_start(p->s, &p->sink));
+    for (size_t i = 1; i <= len; i++) {
+        uint8_t c = i < len ? data[i] : 0xfd;
+        if (c == 0xfe && i + 2 < len) {
+            uint8_t block[512];
+            memset(block, data[i + 1], sizeof block);
+            for (unsigned n = data[i + 2]; n > 0; n--) {
+                append(&segment, hb_span(block, sizeof block));
+            }
+            i += 2;
+        } else if (c < 0xf8) {
+            append(&segment, hb_span(&c, 1));
+        } else {
+            say(p, side, hb_span(segment.p, segment.len));
+            segment.len = 0;
+            side = c == 0xf8 ? HB_FROM_CLIENT : c == 0xf9 ? HB_FROM_BACKEND : side;
+            if (c == 0xfa || c == 0xfb || c == 0xfc || c == 0xff) {
+                event(p, c);
+            }
+        }
+    }
+    (void)hb_proto_idle_seconds(p->s);
+    hb_proto_free(&p->s);
+    PROMISE(p->t.held == 0);
+    free(segment.p);
+}
+
+static void show(const char *who, const struct play *p)
+{
+    for (int side = 0; side < 2; side++) {
+        (void)fprintf(stderr, "\n-- %s: the %s got (asked: %s)\n", who, side == 0 ? "client" : "backend", p->asked);
+        (void)fwrite(p->said[side].p, 1, p->said[side].len, stderr);
+    }
+}
+
+static bool same(struct text a, struct text b)
+{
+    return hb_span_eq(hb_span(a.p, a.len), hb_span(b.p, b.len));
+}
+
+static void wipe(struct play *p)
+{
+    for (size_t i = 0; i < 2; i++) {
+        free(p->said[i].p);
+        free(p->held[i].p);
+    }
+}
+
+void proto_fuzz(const char *scheme, const uint8_t *data, size_t len)
+{
+    static struct play whole;
+    static struct play bytes;
+    bool implicit;
+    const struct hb_proto *proto = hb_proto_find(scheme, &implicit);
+
+    PROMISE(proto != NULL);
+    play(&whole, proto, data, len, false);
+    play(&bytes, proto, data, len, true);
+    bool alike = strcmp(whole.asked, bytes.asked) == 0 &&
+                 same(whole.said[HB_FROM_CLIENT], bytes.said[HB_FROM_CLIENT]) &&
+                 same(whole.said[HB_FROM_BACKEND], bytes.said[HB_FROM_BACKEND]);
+    if (!alike && !whole.starved && !bytes.starved) {
+        show("whole", &whole);
+        show("byte by byte", &bytes);
+        PROMISE(alike);
+    }
+    wipe(&whole);
+    wipe(&bytes);
+}
