@@ -25,12 +25,21 @@ static const struct hb_tagged_texts texts = {
     .backend = "* BYE (TRYLATER) \"Backend not available\"",
     .insecure = "* BYE \"Insufficient security\"",
     .literal_too_long = "* BYE \"Literal not accepted\"",
+    .too_many_arguments = "%t BAD \"Too many arguments\"",
+    .mechanism = "%t NO \"Authentication mechanism not supported\"",
 };
 
 /* ---- the greeting ---- */
 
-/* A string at the beginning of *in, quoted or literal: raw is its text on the wire, value what it says (quoted
- * strings with escapes keep their backslashes: no mechanism name has one). */
+static bool is_literal(struct hb_span head, uint64_t *size)
+{
+    enum hb_literal kind = hb_literal_announced(head, size);
+
+    return kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
+}
+
+/* A string at the beginning of *in, quoted or literal: raw is its text on the wire, value what it says
+ * (quoted strings with escapes keep their backslashes: no mechanism name has one). */
 static bool take_string(struct hb_span *in, struct hb_span *raw, struct hb_span *value)
 {
     uint64_t size;
@@ -47,7 +56,7 @@ static bool take_string(struct hb_span *in, struct hb_span *raw, struct hb_span 
         *value = hb_span(in->p + 1, i - 1);
     } else {
         const uint8_t *cr = in->len > 0 && in->p[0] == '{' ? memchr(in->p, '\r', in->len) : NULL;
-        if (cr == NULL || hb_literal_at_end(hb_span(in->p, (size_t)(cr - in->p)), &size) == HB_LITERAL_NONE) {
+        if (cr == NULL || !is_literal(hb_span(in->p, (size_t)(cr - in->p)), &size)) {
             return false;
         }
         size_t head = (size_t)(cr - in->p) + 2;
@@ -70,16 +79,9 @@ static bool skip_byte(struct hb_span *in, uint8_t c)
     return true;
 }
 
-static bool keep_mechanism(const struct hb_proto_session *s, struct hb_span mech)
-{
-    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL")) {
-        return false;
-    }
-    return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
-}
-
-/* One " (NAME strings...)"; say false: only looks whether it is well formed. */
-static bool group(struct hb_proto_session *s, struct hb_span *in, bool say)
+/* One " (NAME strings...)"; say false: only looks whether it is well formed, and sets *plus if SCRAM with
+ * channel binding is among the mechanisms. */
+static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool *plus)
 {
     struct hb_span whole = *in;
     struct hb_span raw;
@@ -100,7 +102,8 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say)
         if (!take_string(in, &raw, &value)) {
             return false;
         }
-        if (say && sasl && keep_mechanism(s, value)) {
+        *plus = *plus || (sasl && hb_has_prefix(value, "SCRAM-") && hb_has_suffix(value, "-PLUS"));
+        if (say && sasl && hb_keep_mechanism(s, value, *plus)) {
             hb_to_client(s, hb_span_str(any ? " " : " (SASL "));
             hb_to_client(s, raw);
             any = true;
@@ -117,10 +120,10 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say)
     return true;
 }
 
-static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool say)
+static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool say, bool *plus)
 {
     while (list.len > 0) {
-        if (!group(s, &list, say)) {
+        if (!group(s, &list, say, plus)) {
             return false;
         }
     }
@@ -130,16 +133,22 @@ static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool s
 /* ACAP-03: the backend's groups without its STARTTLS, ours at the end. */
 static void say_greeting(struct hb_proto_session *s, struct hb_span list)
 {
+    bool plus = false;
+
+    (void)capabilities(s, list, false, &plus);
     hb_to_client(s, hb_span_str("* ACAP"));
-    (void)capabilities(s, list, true); /* judged before */
+    (void)capabilities(s, list, true, &plus); /* judged before */
     hb_say(s, hb_span(NULL, 0), hb_offer_starttls(s) ? " (STARTTLS)" : "");
 }
 
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 {
-    if (!hb_has_prefix(line, "* ACAP") || !capabilities(s, hb_span_skip(line, 6), false)) {
+    bool plus = false;
+
+    if (!hb_has_prefix(line, "* ACAP") || !capabilities(s, hb_span_skip(line, 6), false, &plus)) {
         hb_tagged_bye(s, HB_BYE_BACKEND);
-        return hb_end(s, hb_has_prefix(line, "* BYE") ? HB_E_PROTO_BACKEND_REFUSED : HB_E_PROTO_BACKEND_GREETING);
+        return hb_end(s, hb_has_prefix(line, "* BYE") ? HB_E_PROTO_BACKEND_REFUSED
+                                                      : HB_E_PROTO_BACKEND_GREETING);
     }
     s->backend_state = HB_BACKEND_UP;
     s->greeted = true;
@@ -159,23 +168,22 @@ static void pass(struct hb_proto_session *s, struct hb_span line)
 
 /* ---- commands ---- */
 
-static void local_lang(struct hb_proto_session *s, struct hb_span args)
-{
-    (void)args;
-    hb_say(s, hb_span(NULL, 0), "* LANG \"i-default\"");
-}
-
 static void local_logout(struct hb_proto_session *s, struct hb_span args)
 {
     (void)args;
     hb_say(s, hb_span(NULL, 0), "* BYE \"Logging out\"");
 }
 
+/* RFC 2244 6.2.3: the language, then the comparators every server has (3.4). */
+#define LANG_ANSWER                                                                                          \
+    "%t LANG \"i-default\" \"i;octet\" \"i;ascii-casemap\" \"i;ascii-numeric\"\r\n%t OK \"LANG completed\""
+
 /* clang-format off */
 static const struct hb_tagged_verb verbs[] = {
-    { "NOOP",         HB_CMD_LOCAL_CLEAR,                  NULL,         "%t OK \"NOOP completed\"" },
-    { "LANG",         HB_CMD_LOCAL_CLEAR,                  local_lang,   "%t OK \"LANG completed\"" },
-    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_LOGOUT,  local_logout, "%t OK \"LOGOUT completed\"" },
+    { "NOOP",         HB_CMD_LOCAL_CLEAR | HB_CMD_NO_ARGS, NULL,         "%t OK \"NOOP completed\"" },
+    { "LANG",         HB_CMD_LOCAL_CLEAR,                  NULL,         LANG_ANSWER },
+    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_NO_ARGS | HB_CMD_LOGOUT,
+                                                           local_logout, "%t OK \"LOGOUT completed\"" },
     { "STARTTLS",     HB_CMD_STARTTLS,                     NULL,         NULL },
     { "AUTHENTICATE", HB_CMD_AUTHENTICATE,                 NULL,         NULL },
 };
@@ -201,13 +209,13 @@ static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb 
     return false;
 }
 
-/* The mechanism is a quoted string. One sent as a literal is not here yet: in clear it is taken for the worst. */
+/* The mechanism is a quoted string (RFC 2244 8); one sent as a literal is none. */
 static struct hb_span mechanism(struct hb_span args)
 {
     struct hb_span raw;
     struct hb_span value;
 
-    return take_string(&args, &raw, &value) ? value : hb_span_str("PLAIN");
+    return take_string(&args, &raw, &value) && hb_plain_word(value) ? value : hb_span(NULL, 0);
 }
 
 static const struct hb_tagged_dialect dialect = {
@@ -220,6 +228,7 @@ static const struct hb_tagged_dialect dialect = {
     .never = never,
     .refuse_args = refuse_args,
     .mechanism = mechanism,
+    .exchange_literals = true,
     .greeting = greeting,
     .greeting_literals = true,
     .pass = pass,
@@ -237,5 +246,7 @@ const struct hb_proto hb_proto_acap = {
     .backend = hb_tagged_backend,
     .bye = hb_tagged_bye,
     .too_long = hb_tagged_too_long,
+    .busy = hb_tagged_busy,
+    .needs_line = hb_tagged_needs_line,
     .dialect = &dialect,
 };

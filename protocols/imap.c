@@ -25,6 +25,8 @@ static const struct hb_tagged_texts texts = {
     .backend = "* BYE [UNAVAILABLE] Backend not available",
     .insecure = "* BYE Insufficient security",
     .literal_too_long = "* BYE [TOOBIG] Literal not accepted",
+    .too_many_arguments = "%t BAD Too many arguments",
+    .mechanism = "%t NO [CANNOT] Authentication mechanism not supported",
 };
 
 /* ---- capabilities ---- */
@@ -41,24 +43,18 @@ static bool has_plus(struct hb_span list)
     return false;
 }
 
-static bool keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus)
-{
-    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") || (plus && hb_has_prefix(mech, "SCRAM-"))) {
-        return false; /* TLS ends here: channel binding and the backend's EXTERNAL cannot work */
-    }
-    return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
-}
-
 static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap, bool plus)
 {
     if (hb_has_prefix(cap, "AUTH=")) {
-        return keep_mechanism(s, hb_span_skip(cap, 5), plus);
+        return hb_keep_mechanism(s, hb_span_skip(cap, 5), plus);
     }
     if (hb_has_prefix(cap, "COMPRESS=")) {
-        return s->secured; /* GEN-16: a compressed stream cannot be framed */
+        return false; /* GEN-16: a compressed stream cannot be framed; ATK-34: secrets do not mix with it in
+                         TLS */
     }
     return !hb_span_is(cap, "STARTTLS") && !hb_span_is(cap, "LOGINDISABLED") &&
-           !hb_span_is(cap, "LOGIN-REFERRALS") && !hb_span_is(cap, "MAILBOX-REFERRALS") && !hb_span_is(cap, "XCLIENT");
+           !hb_span_is(cap, "LOGIN-REFERRALS") && !hb_span_is(cap, "MAILBOX-REFERRALS") &&
+           !hb_span_is(cap, "XCLIENT");
 }
 
 /* The list behind "CAPABILITY ", edited for the present state (IMAP-14, IMAP-15, IMAP-16). */
@@ -84,7 +80,8 @@ static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
 
 static bool is_status(struct hb_span word)
 {
-    return hb_span_is(word, "OK") || hb_span_is(word, "NO") || hb_span_is(word, "BAD") || hb_span_is(word, "PREAUTH");
+    return hb_span_is(word, "OK") || hb_span_is(word, "NO") || hb_span_is(word, "BAD") ||
+           hb_span_is(word, "PREAUTH");
 }
 
 static void pass(struct hb_proto_session *s, struct hb_span line)
@@ -100,6 +97,13 @@ static void pass(struct hb_proto_session *s, struct hb_span line)
         return;
     }
     const uint8_t *end = rest.len > 0 ? memchr(rest.p, ']', rest.len) : NULL;
+    if (end != NULL && hb_has_prefix(rest, "[REFERRAL ") && (is_status(word) || hb_span_is(word, "BYE"))) {
+        struct hb_span text = hb_span_skip(rest, (size_t)(end - rest.p) + 1);
+        hb_to_client(s,
+                     hb_span(line.p, (size_t)(rest.p - line.p) - 1)); /* ATK-23: nobody is sent elsewhere */
+        hb_line_to_client(s, text.len > 0 ? text : hb_span_str(" Not here"));
+        return;
+    }
     if (is_status(word) && end != NULL && hb_has_prefix(rest, "[CAPABILITY ")) {
         hb_to_client(s, hb_span(line.p, (size_t)(rest.p + 1 - line.p)));
         say_capabilities(s, hb_span(rest.p + 12, (size_t)(end - rest.p) - 12));
@@ -165,9 +169,10 @@ static void local_id(struct hb_proto_session *s, struct hb_span args)
 
 /* clang-format off */
 static const struct hb_tagged_verb verbs[] = {
-    { "CAPABILITY",   HB_CMD_LOCAL_CLEAR,                   local_capability, "%t OK CAPABILITY completed" },
-    { "NOOP",         HB_CMD_LOCAL_CLEAR,                   NULL,             "%t OK NOOP completed" },
-    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_LOGOUT,   local_logout,     "%t OK LOGOUT completed" },
+    { "CAPABILITY",   HB_CMD_LOCAL_CLEAR | HB_CMD_NO_ARGS,  local_capability, "%t OK CAPABILITY completed" },
+    { "NOOP",         HB_CMD_LOCAL_CLEAR | HB_CMD_NO_ARGS,  NULL,             "%t OK NOOP completed" },
+    { "LOGOUT",       HB_CMD_LOCAL_CLEAR | HB_CMD_NO_ARGS | HB_CMD_LOGOUT,
+                                                            local_logout,     "%t OK LOGOUT completed" },
     { "ID",           HB_CMD_LOCAL_ALWAYS,                  local_id,         "%t OK ID completed" },
     { "STARTTLS",     HB_CMD_STARTTLS,                      NULL,             NULL },
     { "LOGIN",        HB_CMD_CREDENTIALS,                   NULL,             NULL },
@@ -190,24 +195,30 @@ static bool never(struct hb_span verb)
     return hb_has_prefix(verb, "X-");
 }
 
-/* An ID that claims to come from a proxy (ADDR-21): answered here, so that the backend never sees it. */
+/* An ID that claims to come from a proxy, or may do so in a literal (ADDR-21): answered here, so that the
+ * backend never sees it. */
 static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args)
 {
+    uint64_t size;
+
     (void)s;
     if (strcmp(verb->verb, "ID") != 0) {
         return false;
     }
-    for (size_t i = 0; i + 3 <= args.len; i++) {
-        if (hb_has_prefix(hb_span_skip(args, i), "\"x-")) {
+    for (size_t i = 0; i + 2 <= args.len; i++) {
+        bool begins = i == 0 || !hb_plain_word(hb_span(args.p + i - 1, 1));
+        if (begins && hb_has_prefix(hb_span_skip(args, i), "x-")) {
             return true;
         }
     }
-    return false;
+    return hb_literal_announced(args, &size) != HB_LITERAL_NONE;
 }
 
 static struct hb_span mechanism(struct hb_span args)
 {
-    return hb_word(&args);
+    struct hb_span mech = hb_word(&args);
+
+    return hb_plain_word(mech) ? mech : hb_span(NULL, 0);
 }
 
 static const struct hb_tagged_dialect dialect = {
@@ -236,5 +247,7 @@ const struct hb_proto hb_proto_imap = {
     .backend = hb_tagged_backend,
     .bye = hb_tagged_bye,
     .too_long = hb_tagged_too_long,
+    .busy = hb_tagged_busy,
+    .needs_line = hb_tagged_needs_line,
     .dialect = &dialect,
 };

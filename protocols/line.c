@@ -20,6 +20,19 @@ bool hb_line_pending(const struct hb_line *l)
     return l->seen > 0;
 }
 
+uint32_t hb_line_tail(const struct hb_line *l)
+{
+    return l->tail;
+}
+
+static uint32_t tail_behind(uint32_t tail, struct hb_span bytes)
+{
+    for (size_t i = bytes.len > 4 ? bytes.len - 4 : 0; i < bytes.len; i++) {
+        tail = tail << 8 | bytes.p[i];
+    }
+    return tail;
+}
+
 /* A line with its CRLF: is it free of what must not be in one? */
 static enum hb_line_status judge(struct hb_span whole, size_t max, struct hb_span *line)
 {
@@ -28,10 +41,15 @@ static enum hb_line_status judge(struct hb_span whole, size_t max, struct hb_spa
         return HB_LINE_BAD;
     }
     *line = hb_span(whole.p, whole.len - 2);
-    if (line->len > 0 && (memchr(line->p, '\r', line->len) != NULL || memchr(line->p, 0, line->len) != NULL)) {
+    if (whole.len > max) { /* dropped: what is in it does not matter */
+        *line = hb_span_head(whole, max);
+        return HB_LINE_TOO_LONG;
+    }
+    if (line->len > 0 &&
+        (memchr(line->p, '\r', line->len) != NULL || memchr(line->p, 0, line->len) != NULL)) {
         return HB_LINE_BAD;
     }
-    return whole.len > max ? HB_LINE_TOO_LONG : HB_LINE_OK;
+    return HB_LINE_OK;
 }
 
 /* Stores bytes of an unfinished line, as many as a line may have. */
@@ -44,7 +62,7 @@ static bool store(struct hb_line *l, const struct hb_env *env, struct hb_span by
         return false;
     }
     l->seen += (uint32_t)bytes.len;
-    l->last_cr = bytes.len > 0 ? bytes.p[bytes.len - 1] == '\r' : l->last_cr;
+    l->tail = tail_behind(l->tail, bytes);
     return hb_buf_add(&l->part, env, hb_span_head(bytes, room)) == HB_OK;
 }
 
@@ -62,25 +80,23 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
                 return HB_LINE_ENDLESS;
             }
             l->taken = (uint32_t)n;
+            l->tail = tail_behind(0, hb_span(in->p, n));
             return judge(hb_span(in->p, n), max, line);
         }
-        bool cr_before = l->last_cr;
         if (!store(l, env, hb_span(in->p, n), max)) {
             *line = l->seen > 0 ? hb_buf_span(&l->part) : hb_span_head(*in, max);
             return HB_LINE_ENDLESS;
         }
-        bool cr_last = n >= 2 ? in->p[n - 2] == '\r' : cr_before;
         *in = hb_span_skip(*in, n);
         if (lf == NULL) {
             return HB_LINE_MORE;
         }
         l->ready = true;
-        l->last_cr = cr_last;
     }
     struct hb_span stored = hb_buf_span(&l->part);
     if (l->seen > stored.len) { /* its end was not stored */
         *line = stored;
-        return l->last_cr ? HB_LINE_TOO_LONG : HB_LINE_BAD;
+        return (l->tail >> 8 & 0xff) == '\r' ? HB_LINE_TOO_LONG : HB_LINE_BAD;
     }
     return judge(stored, max, line);
 }

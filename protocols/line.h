@@ -23,11 +23,11 @@ enum hb_line_status {
 };
 
 struct hb_line {
-    struct hb_buf part;  /* what came of an unfinished line */
-    uint32_t seen;       /* bytes of it seen, stored or not */
-    uint32_t taken;      /* bytes of the input that a line given out takes; 0: it lies in part */
-    bool ready;          /* part holds a whole line */
-    bool last_cr;        /* the last byte seen was CR */
+    struct hb_buf part; /* what came of an unfinished line */
+    uint32_t seen;      /* bytes of it seen, stored or not */
+    uint32_t taken;     /* bytes of the input that a line given out takes; 0: it lies in part */
+    bool ready;         /* part holds a whole line */
+    uint32_t tail;      /* the last four bytes seen, the newest lowest */
 };
 
 void hb_line_init(struct hb_line *l);
@@ -38,6 +38,8 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
                                  struct hb_span *line);
 /* The line given out last is used up. */
 void hb_line_done(struct hb_line *l, const struct hb_env *env, struct hb_span *in);
+/* The end of the line given out last, also of one that was discarded: its last four bytes, CRLF included. */
+uint32_t hb_line_tail(const struct hb_line *l);
 /* True if bytes of a line are stored. */
 bool hb_line_pending(const struct hb_line *l);
 

@@ -105,6 +105,14 @@ bool hb_hide_passwords(const struct hb_proto_session *s)
     return !s->secured && !s->authenticated && !(s->set->plaintext_auth && !s->set->tls_required);
 }
 
+bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus)
+{
+    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") || (plus && hb_has_prefix(mech, "SCRAM-"))) {
+        return false; /* TLS ends here: channel binding and the backend's EXTERNAL cannot work */
+    }
+    return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
+}
+
 bool hb_offer_starttls(const struct hb_proto_session *s)
 {
     return !s->secured && !s->authenticated && s->set->tls_usable && s->set->starttls_offered;
@@ -164,8 +172,12 @@ enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size
         if (status == HB_LINE_OK && (s->first_line || !hb_looks_like_http(*line))) {
             return HB_UNIT_NEXT;
         }
+        if (s->row->busy != NULL && s->row->busy(s)) {
+            return HB_UNIT_WAIT;
+        }
         enum hb_unit end = reject_line(s, status, *line);
-        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG) {
+        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG ||
+            (s->row->needs_line != NULL && s->row->needs_line(s))) {
             return end;
         }
         hb_client_done(s, in); /* dropped whole, answered, and on to the next one (GEN-18) */
@@ -345,7 +357,6 @@ struct hb_proto_step hb_proto_backend_lost(struct hb_proto_session *s, bool clea
         return step(s, 0, HB_WANT_CLOSE);
     }
     s->sink = sink;
-    s->backend_state = HB_BACKEND_NONE;
     s->why = HB_OK;
     if (s->backend_said_bye) {
         s->why = HB_E_PROTO_QUIT;
@@ -353,6 +364,7 @@ struct hb_proto_step hb_proto_backend_lost(struct hb_proto_session *s, bool clea
         s->row->bye(s, HB_BYE_BACKEND);
         s->why = greeting || clean ? HB_E_PROTO_BACKEND_LOST : HB_OK;
     }
+    s->backend_state = HB_BACKEND_NONE;
     return step(s, 0, HB_WANT_CLOSE);
 }
 

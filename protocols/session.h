@@ -58,7 +58,8 @@ struct hb_pop3_state {
 
 struct hb_smtp_state {
     uint64_t bdat;     /* octets of a chunk still to come */
-    bool bdat_forward; /* ...and go to the backend */
+    const char *bdat_answer; /* they are eaten, and answered with this; NULL: they go to the backend */
+    bool chunking;     /* the backend's EHLO offered BDAT */
     bool helo_seen;    /* EHLO or HELO was answered with 250 */
     bool ehlo_seen;
     bool mail;         /* a transaction is open */
@@ -68,7 +69,7 @@ struct hb_smtp_state {
     uint8_t dot;       /* enum hb_dot */
     bool sasl;         /* an AUTH exchange: one client line for each 334 */
     bool sasl_due;
-    bool in_reply;     /* a multi-line reply has begun */
+    uint16_t in_reply; /* the code of a multi-line reply that has begun; 0: none */
 };
 
 struct hb_proto_session {
@@ -119,8 +120,13 @@ struct hb_proto {
     /* True while shutdown cannot be said yet: bye_due is set then, and the protocol says it when it can. May be
      * NULL: always. */
     bool (*bye_later)(const struct hb_proto_session *s);
+    /* True while an answer of our own would overtake the backend's, or stand in the middle of one: a bad line is
+     * answered later then. May be NULL: never. */
+    bool (*busy)(const struct hb_proto_session *s);
     /* A client line that was too long; head is its beginning. */
     void (*too_long)(struct hb_proto_session *s, struct hb_span head);
+    /* True if the stream cannot go on without the line that was dropped for its length. May be NULL: never. */
+    bool (*needs_line)(const struct hb_proto_session *s);
     const struct hb_tagged_dialect *dialect;
 };
 
@@ -153,6 +159,9 @@ enum hb_unit hb_say_bye_now(struct hb_proto_session *s);
 enum hb_unit hb_bad_command(struct hb_proto_session *s);
 /* True in clear where the client must not log in yet: passwords are hidden and refused (GEN-14). */
 bool hb_hide_passwords(const struct hb_proto_session *s);
+/* True if this mechanism of the backend's list may be shown (GEN-14, GEN-15, SASL-02, SASL-06). plus: the list
+ * has SCRAM with channel binding. */
+bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus);
 /* True if STARTTLS shall be in the lists the client sees now. */
 bool hb_offer_starttls(const struct hb_proto_session *s);
 /* Only the gateway itself talks to the client yet: TLS is required, and it is not there. */

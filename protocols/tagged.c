@@ -5,23 +5,42 @@
  *   backend: line -> greeting | "+" | tagged (takes its entry from the queue) | untagged; literals pass
  *
  * Invariants: octets of a refused command never reach the backend and are dropped as they come; a "+" permits
- * exactly one literal or one line of an exchange; after login inside TLS, with nothing outstanding, the session
- * becomes opaque. */
+ * exactly one literal or one line of an exchange; after login inside TLS, with nothing outstanding, the
+ * session becomes opaque. */
 #include "tagged.h"
 
 #include "words.h"
 
 #define LITERAL_BEFORE_LOGIN 65536u /* GEN-18 */
 #define EXCHANGE_LINE        12288u
-#define STREAM_FROM          16384u /* longer backend lines pass as they come */
+#define STREAM_FROM          16384u      /* longer backend lines of data pass as they come */
+#define PLUS_LITERAL_CRLF    0x2b7d0d0au /* "+}" and the end of the line */
 
 enum kind { KIND_OTHER = 1, KIND_LOGIN, KIND_EXCHANGE, KIND_LOGOUT };
 
-enum refusal { REFUSE_NOTHING, REFUSE_REQUIRED_AUTH, REFUSE_REQUIRED, REFUSE_ARGUMENTS, REFUSE_UNKNOWN };
+enum refusal {
+    REFUSE_NOTHING,
+    REFUSE_REQUIRED_AUTH,
+    REFUSE_REQUIRED,
+    REFUSE_ARGUMENTS,
+    REFUSE_UNKNOWN,
+    REFUSE_TOO_MANY_ARGUMENTS,
+    REFUSE_MECHANISM
+};
 
 static struct hb_tagged_state *state(struct hb_proto_session *s)
 {
     return &s->u.tagged;
+}
+
+/* The client has seen the beginning of a line of the backend, and not its end: what we say ourselves would
+ * stand inside it. */
+bool hb_tagged_busy(const struct hb_proto_session *s)
+{
+    const struct hb_tagged_state *t = &s->u.tagged;
+
+    return s->backend_state == HB_BACKEND_UP &&
+           (t->backend_literal > 0 || t->streaming || t->backend_continues);
 }
 
 /* ---- what is said ---- */
@@ -45,6 +64,12 @@ static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum 
     case REFUSE_UNKNOWN:
         hb_say(s, tag, t->unknown);
         return hb_bad_command(s);
+    case REFUSE_TOO_MANY_ARGUMENTS:
+        hb_say(s, tag, t->too_many_arguments);
+        return hb_bad_command(s);
+    case REFUSE_MECHANISM:
+        hb_say(s, tag, t->mechanism);
+        return hb_bad_command(s);
     }
     return HB_UNIT_NEXT;
 }
@@ -54,6 +79,9 @@ void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind)
     const struct hb_tagged_texts *t = s->row->dialect->texts;
     struct hb_span none = hb_span(NULL, 0);
 
+    if (hb_tagged_busy(s)) {
+        return; /* it would be taken for data */
+    }
     switch (kind) {
     case HB_BYE_SHUTDOWN:
         hb_say(s, none, t->shutdown);
@@ -98,6 +126,13 @@ void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head)
     }
 }
 
+/* The rest of a command, a line of an exchange, or what octets follow: without it we would take the wrong
+ * bytes for commands (SEC-05). */
+bool hb_tagged_needs_line(const struct hb_proto_session *s)
+{
+    return s->u.tagged.continues || s->u.tagged.exchange || hb_line_tail(&s->client) == PLUS_LITERAL_CRLF;
+}
+
 /* ---- the client's side ---- */
 
 static enum hb_unit end_command(struct hb_proto_session *s)
@@ -112,6 +147,15 @@ static enum hb_unit end_command(struct hb_proto_session *s)
     return unit;
 }
 
+/* Parsers disagree about this literal, or it is too large: no way to go on (SEC-05). */
+static enum hb_unit no_literal(struct hb_proto_session *s)
+{
+    if (!hb_tagged_busy(s)) {
+        hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->literal_too_long);
+    }
+    return hb_end(s, HB_E_PROTO_LITERAL_TOO_LONG);
+}
+
 /* The line that was just dealt with may announce a literal: what comes next is not a command then. */
 static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
 {
@@ -121,9 +165,8 @@ static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
     switch (hb_literal_at_end(line, &size)) {
     case HB_LITERAL_NONE:
         return end_command(s);
-    case HB_LITERAL_BAD: /* parsers disagree about such a line: no way to go on (SEC-05) */
-        hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->literal_too_long);
-        return hb_end(s, HB_E_PROTO_LITERAL_TOO_LONG);
+    case HB_LITERAL_BAD:
+        return no_literal(s);
     case HB_LITERAL_SYNC:
         if (!t->forward) {
             return end_command(s); /* refused: no "+", so no octets come (IMAP-05) */
@@ -137,11 +180,7 @@ static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
         t->client_literal = size;
         break;
     }
-    if (size > LITERAL_BEFORE_LOGIN && !s->authenticated) {
-        hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->literal_too_long);
-        return hb_end(s, HB_E_PROTO_LITERAL_TOO_LONG);
-    }
-    return HB_UNIT_NEXT;
+    return size > LITERAL_BEFORE_LOGIN && !s->authenticated ? no_literal(s) : HB_UNIT_NEXT;
 }
 
 /* Refuses now, or when the command's literals are over. */
@@ -209,8 +248,8 @@ static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span tag, str
     return HB_UNIT_UPGRADE;
 }
 
-static enum hb_unit answer_here(struct hb_proto_session *s, const struct hb_tagged_verb *v, struct hb_span tag,
-                                struct hb_span args)
+static enum hb_unit answer_here(struct hb_proto_session *s, const struct hb_tagged_verb *v,
+                                struct hb_span tag, struct hb_span args)
 {
     if (v->local != NULL) {
         v->local(s, args);
@@ -230,9 +269,21 @@ static enum kind kind_of(unsigned flags)
     return (flags & HB_CMD_CREDENTIALS) != 0 ? KIND_LOGIN : KIND_OTHER;
 }
 
+/* AUTHENTICATE: not in clear what needs TLS, and never the identity that the backend knows us by (SASL-02).
+ */
+static enum refusal judge_mechanism(struct hb_proto_session *s, struct hb_span mech)
+{
+    bool hidden = hb_hide_passwords(s) && (mech.len == 0 || hb_mech_plain(mech));
+
+    if (hidden || (!s->secured && hb_mech_layered(mech))) {
+        return REFUSE_REQUIRED_AUTH;
+    }
+    return mech.len == 0 || hb_span_is(mech, "EXTERNAL") ? REFUSE_MECHANISM : REFUSE_NOTHING;
+}
+
 /* Decides what becomes of a command; the one place where policy is looked at. */
 static enum refusal judge(struct hb_proto_session *s, const struct hb_tagged_verb *v, struct hb_span verb,
-                          struct hb_span args)
+                          struct hb_span args, bool has_args)
 {
     const struct hb_tagged_dialect *d = s->row->dialect;
     unsigned flags = v != NULL ? v->flags : 0;
@@ -240,19 +291,21 @@ static enum refusal judge(struct hb_proto_session *s, const struct hb_tagged_ver
     if (hb_before_tls(s)) {
         bool local = (flags & (HB_CMD_LOCAL_CLEAR | HB_CMD_LOCAL_ALWAYS)) != 0;
         bool login = (flags & (HB_CMD_CREDENTIALS | HB_CMD_AUTHENTICATE)) != 0;
-        return local ? REFUSE_NOTHING : login ? REFUSE_REQUIRED_AUTH : REFUSE_REQUIRED;
+        if (local) {
+            return has_args && (flags & HB_CMD_NO_ARGS) != 0 ? REFUSE_TOO_MANY_ARGUMENTS : REFUSE_NOTHING;
+        }
+        return login ? REFUSE_REQUIRED_AUTH : REFUSE_REQUIRED;
     }
     if ((!s->authenticated || !s->secured) && ((flags & HB_CMD_NEVER) != 0 || d->never(verb))) {
         return REFUSE_UNKNOWN;
     }
-    if (hb_hide_passwords(s)) {
-        if ((flags & HB_CMD_CREDENTIALS) != 0 ||
-            ((flags & HB_CMD_AUTHENTICATE) != 0 &&
-             (hb_mech_plain(d->mechanism(args)) || hb_mech_layered(d->mechanism(args))))) {
-            return REFUSE_REQUIRED_AUTH;
-        }
+    if (v == NULL && !hb_plain_word(verb)) {
+        return REFUSE_UNKNOWN; /* "LOGIN<tab>": a lenient backend might see a command that we do not */
     }
-    return REFUSE_NOTHING;
+    if ((flags & HB_CMD_AUTHENTICATE) != 0) {
+        return judge_mechanism(s, d->mechanism(args));
+    }
+    return hb_hide_passwords(s) && (flags & HB_CMD_CREDENTIALS) != 0 ? REFUSE_REQUIRED_AUTH : REFUSE_NOTHING;
 }
 
 static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
@@ -261,42 +314,41 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     struct hb_span rest = line;
     struct hb_span tag = hb_word(&rest);
     struct hb_span verb = hb_word(&rest);
+    bool valid = valid_tag(d, tag) && verb.len > 0;
+    bool has_args = tag.len + 1 + verb.len < line.len; /* a blank behind the verb counts (IMAP-10) */
+    const struct hb_tagged_verb *v = valid ? find_verb(d, verb) : NULL;
+    unsigned flags = v != NULL ? v->flags : 0;
+    enum refusal why = valid ? judge(s, v, verb, rest, has_args) : REFUSE_NOTHING;
+    bool here = hb_before_tls(s) || (!s->secured && (flags & HB_CMD_LOCAL_ALWAYS) != 0) ||
+                (v != NULL && d->refuse_args(s, v, rest));
 
-    if (line.len == 0) {
-        hb_say(s, tag, d->texts->empty);
-        return hb_bad_command(s);
+    if (valid && why == REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
+        return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward_command(s, tag, line, kind_of(flags));
     }
-    if (!valid_tag(d, tag) || verb.len == 0) {
-        hb_say(s, tag, d->texts->invalid_tag);
-        state(s)->forward = false;
+    if (hb_tagged_busy(s)) {
+        return HB_UNIT_WAIT; /* the answer is ours */
+    }
+    state(s)->forward = false;
+    if (!valid) {
+        hb_say(s, tag, line.len == 0 ? d->texts->empty : d->texts->invalid_tag);
         return hb_bad_command(s) == HB_UNIT_CLOSE ? HB_UNIT_CLOSE : after_line(s, line);
     }
-    bool has_args = tag.len + 1 + verb.len < line.len; /* a blank behind the verb counts (IMAP-10) */
-    const struct hb_tagged_verb *v = find_verb(d, verb);
-    unsigned flags = v != NULL ? v->flags : 0;
     if ((flags & HB_CMD_STARTTLS) != 0) {
-        state(s)->forward = false;
         return starttls(s, tag, line, has_args);
     }
-    enum refusal why = judge(s, v, verb, rest);
     if (why != REFUSE_NOTHING) {
         return refuse_command(s, tag, line, why);
     }
-    bool here = hb_before_tls(s) || (!s->secured && (flags & HB_CMD_LOCAL_ALWAYS) != 0) ||
-                (v != NULL && d->refuse_args(s, v, rest));
-    if (here) {
-        state(s)->forward = false;
-        enum hb_unit unit = answer_here(s, v, tag, rest);
-        return unit != HB_UNIT_NEXT ? unit : after_line(s, line);
-    }
-    return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward_command(s, tag, line, kind_of(flags));
+    enum hb_unit unit = answer_here(s, v, tag, rest);
+    return unit != HB_UNIT_NEXT ? unit : after_line(s, line);
 }
 
 /* Octets of a literal: forwarded as they are, or dropped. */
 static enum hb_unit literal(struct hb_proto_session *s, struct hb_span *in)
 {
     struct hb_tagged_state *t = state(s);
-    struct hb_span part = hb_span_head(*in, t->client_literal < SIZE_MAX ? (size_t)t->client_literal : SIZE_MAX);
+    struct hb_span part =
+        hb_span_head(*in, t->client_literal < SIZE_MAX ? (size_t)t->client_literal : SIZE_MAX);
 
     if (part.len == 0) {
         return HB_UNIT_MORE;
@@ -317,7 +369,8 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
     if (t->client_literal > 0) {
         return literal(s, in);
     }
-    if (t->await_literal || (t->exchange && !t->line_due && !t->continues)) {
+    bool refusal_due = t->continues && !t->forward && hb_tagged_busy(s);
+    if (t->await_literal || refusal_due || (t->exchange && !t->line_due && !t->continues)) {
         return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
     }
     size_t max = t->exchange ? EXCHANGE_LINE : s->row->dialect->max_line;
@@ -333,7 +386,7 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
     } else if (t->exchange) { /* SASL data, or DONE: never a command (IMAP-08) */
         t->line_due = false;
         hb_line_to_backend(s, line);
-        unit = after_line(s, line);
+        unit = s->row->dialect->exchange_literals ? after_line(s, line) : HB_UNIT_NEXT;
     } else {
         unit = command(s, line);
     }
@@ -395,6 +448,7 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
     bool newest = hb_replyq_last_is(&s->queue, tag);
     uint8_t kind = last ? hb_replyq_take(&s->queue, s->env, tag) : 0; /* ACAP has tagged lines in between */
     if (kind != 0) {
+        newest = newest && !hb_replyq_last_is(&s->queue, tag); /* not an older command of the same tag */
         command_answered(s, kind, status, newest);
     }
     s->row->dialect->pass(s, line);
@@ -413,7 +467,8 @@ static bool may_be_opaque(const struct hb_proto_session *s)
 static enum hb_unit pass_literal(struct hb_proto_session *s, struct hb_span *in)
 {
     struct hb_tagged_state *t = state(s);
-    struct hb_span part = hb_span_head(*in, t->backend_literal < SIZE_MAX ? (size_t)t->backend_literal : SIZE_MAX);
+    struct hb_span part =
+        hb_span_head(*in, t->backend_literal < SIZE_MAX ? (size_t)t->backend_literal : SIZE_MAX);
 
     if (part.len == 0) {
         return HB_UNIT_MORE;
@@ -442,8 +497,11 @@ static enum hb_unit line_over(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_tagged_state *t = state(s);
     uint64_t size;
-    enum hb_literal kind = hb_literal_at_end(line, &size);
+    enum hb_literal kind = hb_literal_announced(line, &size);
 
+    if (kind == HB_LITERAL_BAD) {
+        return hb_end(s, HB_E_PROTO_BACKEND_REPLY);
+    }
     t->backend_continues = kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
     t->backend_literal = t->backend_continues ? size : 0;
     return may_be_opaque(s) ? HB_UNIT_OPAQUE : HB_UNIT_NEXT;
@@ -474,6 +532,12 @@ static enum hb_unit stream_line(struct hb_proto_session *s, struct hb_span *in)
     return line_over(s, line);
 }
 
+static enum hb_unit no_greeting(struct hb_proto_session *s)
+{
+    s->row->bye(s, HB_BYE_BACKEND);
+    return hb_end(s, HB_E_PROTO_BACKEND_GREETING);
+}
+
 /* ACAP's greeting may hold literals: it is kept until it is whole (ACAP-02). */
 static enum hb_unit collect_greeting(struct hb_proto_session *s, struct hb_span *in)
 {
@@ -488,18 +552,17 @@ static enum hb_unit collect_greeting(struct hb_proto_session *s, struct hb_span 
         }
         t->backend_literal -= part.len;
         *in = hb_span_skip(*in, part.len);
-        return hb_buf_add(&s->saved, s->env, part) == HB_OK ? HB_UNIT_NEXT : hb_end(s, HB_E_PROTO_BACKEND_GREETING);
+        return hb_buf_add(&s->saved, s->env, part) == HB_OK ? HB_UNIT_NEXT : no_greeting(s);
     }
     enum hb_unit unit = hb_backend_line(s, in, &line);
     if (unit != HB_UNIT_NEXT) {
         return unit;
     }
-    enum hb_literal kind = hb_literal_at_end(line, &size);
+    enum hb_literal kind = hb_literal_announced(line, &size);
     bool more = kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
     if (hb_buf_add(&s->saved, s->env, line) != HB_OK ||
         (more && (size > HB_LINE_HARD_MAX || hb_buf_add(&s->saved, s->env, hb_span_str("\r\n")) != HB_OK))) {
-        s->row->bye(s, HB_BYE_BACKEND);
-        return hb_end(s, HB_E_PROTO_BACKEND_GREETING);
+        return no_greeting(s);
     }
     hb_backend_done(s, in);
     if (more) {
@@ -509,6 +572,51 @@ static enum hb_unit collect_greeting(struct hb_proto_session *s, struct hb_span 
     unit = s->row->dialect->greeting(s, hb_buf_span(&s->saved));
     hb_buf_clear(&s->saved, s->env);
     return unit;
+}
+
+/* Lines that are looked at, or edited, are kept whole; all others are data. */
+static bool is_data(struct hb_span line)
+{
+    static const char *const looked_at[] = {"OK", "NO", "BAD", "BYE", "PREAUTH", "CAPABILITY"};
+    struct hb_span tag = hb_word(&line);
+    struct hb_span word = hb_word(&line);
+
+    for (size_t i = 0; i < sizeof looked_at / sizeof looked_at[0]; i++) {
+        if (hb_span_is(word, looked_at[i])) {
+            return false;
+        }
+    }
+    return !hb_span_is(tag, "+");
+}
+
+/* A line of data that turns out to be long is let go at exactly STREAM_FROM bytes, however it was cut. */
+static enum hb_unit begin_streaming(struct hb_proto_session *s, struct hb_span *in)
+{
+    struct hb_tagged_state *t = state(s);
+    size_t have = hb_buf_len(&s->backend.part);
+    struct hb_span line;
+
+    if (s->backend_state != HB_BACKEND_UP || have >= STREAM_FROM || in->len < STREAM_FROM - have) {
+        return HB_UNIT_NEXT;
+    }
+    struct hb_span head = hb_span_head(*in, STREAM_FROM - have);
+    size_t len = head.len;
+    if (memchr(head.p, '\n', len) != NULL) {
+        return HB_UNIT_NEXT;
+    }
+    enum hb_unit unit = hb_backend_line(s, &head, &line);
+    if (unit != HB_UNIT_MORE) {
+        return unit;
+    }
+    *in = hb_span_skip(*in, len);
+    struct hb_span part = hb_buf_span(&s->backend.part);
+    if (is_data(part)) {
+        hb_to_client(s, part);
+        keep_tail(t, part);
+        hb_line_clear(&s->backend, s->env);
+        t->streaming = true;
+    }
+    return HB_UNIT_NEXT;
 }
 
 enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in)
@@ -527,16 +635,11 @@ enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in)
         t->streaming = true;
         return stream_line(s, in);
     }
-    enum hb_unit unit = hb_backend_line(s, in, &line);
-    if (unit == HB_UNIT_MORE && hb_buf_len(&s->backend.part) > STREAM_FROM &&
-        s->backend_state == HB_BACKEND_UP) {
-        struct hb_span part = hb_buf_span(&s->backend.part); /* a long list of numbers, say: no list of ours */
-        hb_to_client(s, part);
-        keep_tail(t, part);
-        hb_line_clear(&s->backend, s->env);
-        t->streaming = true;
-        return HB_UNIT_MORE;
+    enum hb_unit unit = begin_streaming(s, in);
+    if (unit != HB_UNIT_NEXT || t->streaming) {
+        return unit;
     }
+    unit = hb_backend_line(s, in, &line);
     if (unit != HB_UNIT_NEXT) {
         return unit;
     }

@@ -11,14 +11,15 @@
 
 /* What a verb may do, and when. */
 enum {
-    HB_CMD_LOCAL_CLEAR = 1,   /* answered here before TLS */
+    HB_CMD_LOCAL_CLEAR = 1, /* answered here before TLS */
     HB_CMD_STARTTLS = 2,
-    HB_CMD_CREDENTIALS = 4,   /* carries a password: refused in clear */
-    HB_CMD_AUTHENTICATE = 8,  /* an exchange of lines follows */
-    HB_CMD_IDLE = 16,         /* likewise: "+", then one line */
-    HB_CMD_NEVER = 32,        /* refused as unknown before login */
+    HB_CMD_CREDENTIALS = 4,  /* carries a password: refused in clear */
+    HB_CMD_AUTHENTICATE = 8, /* an exchange of lines follows */
+    HB_CMD_IDLE = 16,        /* likewise: "+", then one line */
+    HB_CMD_NEVER = 32,       /* refused as unknown before login */
     HB_CMD_LOGOUT = 64,
-    HB_CMD_LOCAL_ALWAYS = 128 /* answered here in clear, whether TLS is required or not */
+    HB_CMD_LOCAL_ALWAYS = 128, /* answered here in clear, whether TLS is required or not */
+    HB_CMD_NO_ARGS = 256       /* arguments are refused where it is answered here */
 };
 
 struct hb_tagged_verb {
@@ -33,6 +34,7 @@ struct hb_tagged_verb {
 struct hb_tagged_texts {
     const char *begin_tls, *takes_no_arguments, *already, *after_auth, *temporary, *unknown;
     const char *required_auth, *required; /* R8 for commands that log in, and for all others */
+    const char *too_many_arguments, *mechanism;
     const char *too_long, *too_long_untagged, *invalid_tag, *empty;
     const char *bad_character, *shutdown, *idle, *backend, *insecure, *literal_too_long;
 };
@@ -43,9 +45,11 @@ struct hb_tagged_dialect {
     size_t num_verbs;
     size_t max_line, max_tag;
     bool (*tag_char)(uint8_t c);
-    bool (*never)(struct hb_span verb);               /* further verbs refused before login */
+    bool (*never)(struct hb_span verb); /* further verbs refused before login */
     bool (*refuse_args)(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args);
-    struct hb_span (*mechanism)(struct hb_span args); /* of AUTHENTICATE */
+    /* Of AUTHENTICATE; empty if there is none, or if it is written so that parsers may differ about it. */
+    struct hb_span (*mechanism)(struct hb_span args);
+    bool exchange_literals; /* lines of an AUTHENTICATE exchange may announce literals */
     /* The backend's greeting, whole; says what the client shall see. */
     enum hb_unit (*greeting)(struct hb_proto_session *s, struct hb_span line);
     bool greeting_literals; /* the greeting may hold literals: wait for all of it */
@@ -57,5 +61,7 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in);
 enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in);
 void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind);
 void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head);
+bool hb_tagged_busy(const struct hb_proto_session *s);
+bool hb_tagged_needs_line(const struct hb_proto_session *s);
 
 #endif

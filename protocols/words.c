@@ -71,7 +71,7 @@ static bool inside_quotes(struct hb_span line, size_t at)
     return quoted;
 }
 
-enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
+enum hb_literal hb_literal_announced(struct hb_span line, uint64_t *size)
 {
     size_t end = line.len;
     bool plus = false;
@@ -89,11 +89,11 @@ enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
     while (from > 0 && line.p[from - 1] >= '0' && line.p[from - 1] <= '9') {
         from--;
     }
+    if (end - from > 19) { /* with or without a brace before it: the caller may have only the line's end */
+        return HB_LITERAL_BAD;
+    }
     if (from == end || from == 0 || line.p[from - 1] != '{') {
         return HB_LITERAL_NONE;
-    }
-    if (end - from > 19 || inside_quotes(line, from - 1)) {
-        return HB_LITERAL_BAD;
     }
     for (size_t i = from; i < end; i++) {
         *size = *size * 10 + (uint64_t)(line.p[i] - '0');
@@ -102,6 +102,42 @@ enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
         return HB_LITERAL_BAD;
     }
     return plus ? HB_LITERAL_PLUS : HB_LITERAL_SYNC;
+}
+
+enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
+{
+    enum hb_literal kind = hb_literal_announced(line, size);
+    size_t brace = line.len;
+
+    if (kind == HB_LITERAL_NONE || kind == HB_LITERAL_BAD) {
+        return kind;
+    }
+    while (line.p[brace - 1] != '{') {
+        brace--;
+    }
+    return inside_quotes(line, brace - 1) ? HB_LITERAL_BAD : kind;
+}
+
+bool hb_plain_word(struct hb_span word)
+{
+    for (size_t i = 0; i < word.len; i++) {
+        uint8_t c = hb_ascii_lower(word.p[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.')) {
+            return false;
+        }
+    }
+    return word.len > 0;
+}
+
+bool hb_offers_plus(struct hb_span mechs)
+{
+    while (mechs.len > 0) {
+        struct hb_span mech = hb_word_loose(&mechs);
+        if (hb_has_prefix(mech, "SCRAM-") && hb_has_suffix(mech, "-PLUS")) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool hb_mech_plain(struct hb_span mech)

@@ -8,16 +8,24 @@
 struct hb_span hb_word(struct hb_span *rest);
 /* Like hb_word, also taking tabs and runs of blanks for one separator. */
 struct hb_span hb_word_loose(struct hb_span *rest);
-bool hb_has_prefix(struct hb_span s, const char *prefix);  /* any case */
-bool hb_has_suffix(struct hb_span s, const char *suffix);  /* any case */
-struct hb_span hb_trim_end(struct hb_span s);              /* blanks and tabs */
+bool hb_has_prefix(struct hb_span s, const char *prefix); /* any case */
+bool hb_has_suffix(struct hb_span s, const char *suffix); /* any case */
+struct hb_span hb_trim_end(struct hb_span s);             /* blanks and tabs */
 
 enum hb_literal { HB_LITERAL_NONE, HB_LITERAL_SYNC, HB_LITERAL_PLUS, HB_LITERAL_BAD };
 
-/* A literal announced at the end of a line: {n} or {n+}, also ~{n} (RFC 9051 4.3). BAD: braces that some parsers would take for a
- * literal and others would not: too large a number, or inside an unfinished quoted string. */
+/* A literal announced at the end of a line: {n} or {n+}, also ~{n} (RFC 9051 4.3). BAD: braces that some
+ * parsers would take for a literal and others would not: too large a number, or inside an unfinished quoted
+ * string. */
 enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size);
+/* The same for servers' lines and for ends of lines: quotes are not looked at. */
+enum hb_literal hb_literal_announced(struct hb_span line, uint64_t *size);
 
+/* Letters, digits, "-", "_" and "." only, and at least one: no parser can see another word in it. */
+bool hb_plain_word(struct hb_span word);
+
+/* True if a list of mechanisms has SCRAM with channel binding (SASL-06). */
+bool hb_offers_plus(struct hb_span mechs);
 /* Mechanisms: plain ones carry the password (GEN-14); layered ones may wrap the stream (GEN-15). */
 bool hb_mech_plain(struct hb_span mech);
 bool hb_mech_layered(struct hb_span mech);
