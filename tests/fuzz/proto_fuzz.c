@@ -1,7 +1,8 @@
 /* proto_fuzz.c: the gateway's part, in short, and the promises of hb/proto.h as invariants:
- * never more used than given; nothing said behind CLOSE; no byte to the backend before TLS where it is required,
- * and never more behind the handshake than the client said there (GEN-03, GEN-06); held memory within a bound
- * and none after the end; and the same bytes in one piece or one by one lead to the same conversation. */
+ * never more used than given; nothing said behind CLOSE; no byte to the backend before TLS where it is
+ * required, and never more behind the handshake than the client said there (GEN-03, GEN-06); held memory
+ * within a bound and none after the end; and the same bytes in one piece or one by one lead to the same
+ * conversation. */
 #include "proto_fuzz.h"
 
 #include "testenv.h"
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX   (1u << 20)
-#define HELD_MAX   (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
+#define TEXT_MAX (1u << 18)
+#define HELD_MAX (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
 
 #define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
 
@@ -25,9 +26,9 @@ struct play {
     struct hb_proto_settings set;
     struct hb_proto_session *s;
     struct hb_proto_sink sink;
-    struct text said[2];  /* what each side got */
-    struct text held[2];  /* what each side sent and the session did not take yet */
-    char asked[256];      /* what the session asked for, in order */
+    struct text said[2]; /* what each side got */
+    struct text held[2]; /* what each side sent and the session did not take yet */
+    char asked[256];     /* what the session asked for, in order */
     size_t num_asked;
     size_t since_tls_in, since_tls_out; /* client's bytes, bytes to the backend, in this TLS state */
     bool linked, opaque, closed, secured, starved;
@@ -42,12 +43,15 @@ static void broken(const char *what, int line)
 
 static void append(struct text *t, struct hb_span bytes)
 {
+    if (t->len + bytes.len > TEXT_MAX) {
+        return;
+    }
     if (t->len + bytes.len > t->cap) {
         t->cap = 2 * (t->len + bytes.len);
         t->p = realloc(t->p, t->cap);
         PROMISE(t->p != NULL);
     }
-    if (bytes.len > 0 && t->len < TEXT_MAX) {
+    if (bytes.len > 0) {
         memcpy(t->p + t->len, bytes.p, bytes.len);
         t->len += bytes.len;
     }
@@ -116,7 +120,8 @@ static bool offer(struct play *p, enum hb_proto_side side)
         return false;
     }
     if (p->opaque) { /* from here on the gateway relays by itself */
-        append(&p->said[side == HB_FROM_CLIENT ? HB_FROM_BACKEND : HB_FROM_CLIENT], hb_span(held->p, held->len));
+        append(&p->said[side == HB_FROM_CLIENT ? HB_FROM_BACKEND : HB_FROM_CLIENT],
+               hb_span(held->p, held->len));
         held->len = 0;
         return true;
     }
@@ -149,10 +154,12 @@ static void say(struct play *p, enum hb_proto_side side, struct hb_span bytes)
     if (side == HB_FROM_BACKEND && !p->linked) {
         return;
     }
-    /* what waits for the other side may, when the pieces differ, be answered before or behind what comes next */
+    /* what waits for the other side may, when the pieces differ, be answered before or behind what comes next
+     */
     p->starved = p->starved || p->held[HB_FROM_CLIENT].len > 0 || p->held[HB_FROM_BACKEND].len > 0;
     for (size_t at = 0; at < bytes.len && !p->closed;) {
-        size_t n = p->by_bytes ? 1 : bytes.len;
+        size_t n =
+            p->by_bytes && p->held[side].len == 0 ? 1 : bytes.len - at; /* who waits is not read from */
         if (side == HB_FROM_CLIENT) {
             p->since_tls_in += n;
         }
@@ -234,8 +241,11 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
 static void show(const char *who, const struct play *p)
 {
     for (int side = 0; side < 2; side++) {
-        (void)fprintf(stderr, "\n-- %s: the %s got (asked: %s)\n", who, side == 0 ? "client" : "backend", p->asked);
-        (void)fwrite(p->said[side].p, 1, p->said[side].len, stderr);
+        (void)fprintf(stderr, "\n-- %s: the %s got (asked: %s)\n", who, side == 0 ? "client" : "backend",
+                      p->asked);
+        if (p->said[side].len > 0) {
+            (void)fwrite(p->said[side].p, 1, p->said[side].len, stderr);
+        }
     }
 }
 
