@@ -22,6 +22,19 @@ FILE *vectors_open(const char *name)
     return f;
 }
 
+uint8_t *vectors_memory(size_t len)
+{
+    static uint8_t arena[1 << 20];
+    static size_t used;
+
+    if (len > sizeof arena - used) {
+        give_up("arena too small", "vectors_memory");
+    }
+    uint8_t *p = arena + used;
+    used += len;
+    return p;
+}
+
 static size_t decode(const char *hex, uint8_t *dst, size_t cap)
 {
     size_t len = 0;
@@ -71,10 +84,7 @@ struct hb_span vec_value(const char *file, const char *section, const char *name
             inside = strncmp(line + 1, section, strlen(section)) == 0 && line[1 + strlen(section)] == ']';
         } else if (inside && strncmp(line, name, n) == 0 && strncmp(line + n, " = ", 3) == 0) {
             size_t cap = strlen(line + n + 3) / 2 + 1;
-            uint8_t *p = malloc(cap);
-            if (p == NULL) {
-                give_up("out of memory", name);
-            }
+            uint8_t *p = vectors_memory(cap);
             (void)fclose(f);
             return hb_span(p, decode(line + n + 3, p, cap));
         }

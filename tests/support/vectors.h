@@ -18,8 +18,11 @@ struct vector {
 FILE *vectors_open(const char *name);
 /* The next case; spans are good until the next call. */
 bool vectors_next(FILE *f, struct vector *v);
-/* The value of "name = hex" in [section] of a .vec file; ends the process if it is not there. The memory is
- * never freed: a test process is short. */
+/* The value of "name = hex" in [section] of a .vec file; ends the process if it is not there. The memory
+ * stays to the end of the process. */
 struct hb_span vec_value(const char *file, const char *section, const char *name);
+
+/* len bytes that stay to the end of the process; ends it if there are no more. */
+uint8_t *vectors_memory(size_t len);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "crypto/group.h"
 #include "keys/prf12.h"
@@ -24,12 +24,11 @@ static uint64_t generation;
 /* Decrypts one record of the trace in a copy; returns its content. */
 static struct hb_span open_record(struct hb_rec_dir *d, struct hb_span record, uint8_t want_type)
 {
-    uint8_t *copy = malloc(record.len);
+    uint8_t *copy = vectors_memory(record.len);
     struct hb_rec_header h;
     struct hb_span plain;
     uint8_t type = 0;
 
-    assert_non_null(copy);
     if (record.p[0] == HB_REC_CCS) { /* middlebox compatibility: one in front of the protected record */
         record = hb_span_skip(record, 6);
     }
