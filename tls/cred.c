@@ -10,12 +10,13 @@
 #include <hb/ct.h>
 #include <hb/cursor.h>
 
-#define CHAIN_MAX    10u
-#define MESSAGE_MAX  (100u * 1024u)
-#define PROBE_LEN    32u
+#define CHAIN_MAX   10u
+#define MESSAGE_MAX (100u * 1024u)
+#define PROBE_LEN   32u
+#define NAMES_MAX   1000u /* PKI-06 */
 
 struct hb_cred_store {
-    const struct hb_env *env; /* borrowed */
+    const struct hb_env *env;     /* borrowed */
     struct hb_cred *first, *last; /* owned */
     size_t num;
     unsigned refs;
@@ -98,8 +99,9 @@ enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span hos
     if (hb_cert_parse(cred->leaf, &cert) != HB_OK) {
         return HB_NAME_NONE; /* cannot happen: it was parsed when it was added */
     }
-    for (unsigned i = 0; i < 1000; i++) { /* PKI-06 */
-        struct hb_span name = hb_cert_dns_name(&cert, i);
+    struct hb_cert_names names = hb_cert_names(&cert);
+    for (unsigned i = 0; i < NAMES_MAX; i++) {
+        struct hb_span name = hb_cert_next_name(&names);
         bool wildcard;
         if (name.len == 0) {
             break;
@@ -118,14 +120,19 @@ struct hb_span hb_cred_first_name(const struct hb_cred *cred)
 {
     struct hb_cert cert;
 
-    return hb_cert_parse(cred->leaf, &cert) == HB_OK ? hb_cert_dns_name(&cert, 0) : hb_span(NULL, 0);
+    if (hb_cert_parse(cred->leaf, &cert) != HB_OK) {
+        return hb_span(NULL, 0);
+    }
+    struct hb_cert_names names = hb_cert_names(&cert);
+    return hb_cert_next_name(&names);
 }
 
 /* ---- adding ---- */
 
 static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
 {
-    static const char *const kinds[] = {"RSA", "RSA-PSS", "ECDSA P-256", "ECDSA P-384", "ECDSA P-521", "Ed25519"};
+    static const char *const kinds[] = {"RSA",         "RSA-PSS",     "ECDSA P-256",
+                                        "ECDSA P-384", "ECDSA P-521", "Ed25519"};
     struct hb_bld key = hb_bld(facts->key, sizeof facts->key - 1);
     struct hb_bld names = hb_bld(facts->names, sizeof facts->names - 4);
 
@@ -145,8 +152,9 @@ static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
         }
     }
     facts->key[key.len] = 0;
-    for (; facts->num_names < 1000; facts->num_names++) {
-        struct hb_span name = hb_cert_dns_name(cert, facts->num_names);
+    struct hb_cert_names walk = hb_cert_names(cert);
+    for (; facts->num_names < NAMES_MAX; facts->num_names++) {
+        struct hb_span name = hb_cert_next_name(&walk);
         bool wildcard;
         if (name.len == 0) {
             break;
@@ -232,7 +240,8 @@ static uint16_t own_scheme(enum hb_key_kind kind)
     return 0;
 }
 
-static enum hb_code key_fits(const struct hb_env *env, const struct hb_cert *leaf, const struct hb_privkey *key)
+static enum hb_code key_fits(const struct hb_env *env, const struct hb_cert *leaf,
+                             const struct hb_privkey *key)
 {
     const struct hb_sigalg *alg = hb_sigalg_find(own_scheme(hb_privkey_kind(key)));
     struct hb_pubkey *pub = NULL;
@@ -253,12 +262,12 @@ static enum hb_code key_fits(const struct hb_env *env, const struct hb_cert *lea
     HB_TRY(hb_cert_pubkey(leaf, env, &pub));
     env->random(env->ctx, sizeof probe, probe);
     enum hb_code code = hb_sign(key, env, alg, hb_span(probe, sizeof probe), sig, sizeof sig, &len);
-    if (code == HB_OK &&
-        hb_verify(pub, alg, hb_span(probe, sizeof probe), hb_span(sig, len)) != HB_OK) {
+    if (code == HB_OK && hb_verify(pub, alg, hb_span(probe, sizeof probe), hb_span(sig, len)) != HB_OK) {
         code = HB_E_KEY_MISMATCH;
     }
     hb_pubkey_free(env, &pub);
-    return code;
+    /* a key that cannot sign is damaged: its numbers do not even fit each other */
+    return code == HB_E_TLS_SIGN_FAILED ? HB_E_KEY_INVALID : code;
 }
 
 static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, struct hb_span chain_pem,

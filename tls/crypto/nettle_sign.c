@@ -53,15 +53,38 @@ void hb_privkey_free(const struct hb_env *env, struct hb_privkey **key)
     env->release(env->ctx, k, sizeof *k);
 }
 
-/* p * q = n, and the CRT exponents belong to d: a key put together wrongly would leak itself by its signatures. */
+/* exponent * e = 1 mod (prime - 1), and 0 < exponent < prime; prime > 1. t is scratch. */
+static bool exponent_fits(const mpz_t exponent, const mpz_t prime, const mpz_t e, mpz_t t)
+{
+    mpz_t less;
+
+    if (mpz_sgn(exponent) <= 0 || mpz_cmp(exponent, prime) >= 0) {
+        return false;
+    }
+    mpz_init(less);
+    mpz_sub_ui(less, prime, 1);
+    mpz_mul(t, exponent, e);
+    mpz_mod(t, t, less);
+    bool ok = mpz_cmp_ui(t, 1) == 0;
+    mpz_clear(less);
+    return ok;
+}
+
+/* p * q = n, and the CRT exponents belong to e: a key put together wrongly would leak itself by its signatures,
+ * and Nettle asserts that no CRT number is longer than its prime. */
 static bool rsa_parts_fit(const struct hb_privkey *k)
 {
     mpz_t t;
     bool ok;
 
+    if (mpz_cmp_ui(k->rsa.p, 2) <= 0 || mpz_cmp_ui(k->rsa.q, 2) <= 0 || mpz_cmp(k->rsa.c, k->rsa.p) >= 0) {
+        return false;
+    }
     mpz_init(t);
     mpz_mul(t, k->rsa.p, k->rsa.q);
     ok = mpz_cmp(t, k->rsa_pub.n) == 0 && mpz_odd_p(k->rsa.p) && mpz_odd_p(k->rsa.q) && mpz_odd_p(k->rsa_pub.e);
+    ok = ok && exponent_fits(k->rsa.a, k->rsa.p, k->rsa_pub.e, t) &&
+         exponent_fits(k->rsa.b, k->rsa.q, k->rsa_pub.e, t);
     mpz_mul(t, k->rsa.c, k->rsa.q); /* c = q^-1 mod p */
     mpz_mod(t, t, k->rsa.p);
     ok = ok && mpz_cmp_ui(t, 1) == 0;
@@ -93,8 +116,7 @@ enum hb_code hb_privkey_rsa(const struct hb_env *env, const struct hb_rsa_parts 
     hb_mpz_read(k->rsa.a, parts->dp);
     hb_mpz_read(k->rsa.b, parts->dq);
     hb_mpz_read(k->rsa.c, parts->qinv);
-    if (mpz_sgn(k->rsa.p) == 0 || mpz_sgn(k->rsa.q) == 0 || !rsa_parts_fit(k) ||
-        !nettle_rsa_public_key_prepare(&k->rsa_pub) || !nettle_rsa_private_key_prepare(&k->rsa)) {
+    if (!rsa_parts_fit(k) || !nettle_rsa_public_key_prepare(&k->rsa_pub) || !nettle_rsa_private_key_prepare(&k->rsa)) {
         hb_privkey_free(env, &k);
         return HB_E_KEY_INVALID;
     }

@@ -50,7 +50,8 @@ bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind)
     }
     if (is_oid(oid, oid_ec, sizeof oid_ec - 1)) {
         struct hb_span curve = hb_der_oid(&alg); /* named curves only (PKI-05) */
-        return hb_cur_end(&alg) && find_oid(curve_oids, sizeof curve_oids / sizeof curve_oids[0], curve, kind);
+        return hb_cur_end(&alg) &&
+               find_oid(curve_oids, sizeof curve_oids / sizeof curve_oids[0], curve, kind);
     }
     if (!find_oid(key_oids, sizeof key_oids / sizeof key_oids[0], oid, kind)) {
         return false;
@@ -107,11 +108,13 @@ static bool parse_key_usage(struct hb_cur value, struct hb_cert *cert)
 {
     struct hb_cur bits = hb_der_take(&value, HB_DER_BIT_STRING);
     uint8_t unused = hb_cur_u8(&bits);
+    struct hb_span used = hb_cur_rest(&bits);
+    uint8_t last = used.len > 0 ? used.p[used.len - 1] : 0;
 
     cert->has_key_usage = true;
-    cert->key_usage = hb_cur_left(&bits) > 0 ? hb_cur_u8(&bits) : 0;
-    (void)hb_cur_rest(&bits);
-    return unused < 8 && hb_cur_end(&bits) && hb_cur_end(&value);
+    cert->key_usage = used.len > 0 ? used.p[0] : 0;
+    return unused < (used.len > 0 ? 8 : 1) && (last & ((1u << unused) - 1)) == 0 && hb_cur_end(&bits) &&
+           hb_cur_end(&value);
 }
 
 static bool parse_basic_constraints(struct hb_cur value, struct hb_cert *cert)
@@ -140,7 +143,8 @@ static bool parse_san(struct hb_cur value, struct hb_cert *cert)
     return hb_cur_end(&walk) && hb_cur_end(&seq) && hb_cur_end(&value);
 }
 
-static bool parse_extension(struct hb_cur ext, struct hb_cert *cert)
+/* *seen: a bit for each extension we read, because none may come twice (RFC 5280 4.2). */
+static bool parse_extension(struct hb_cur ext, struct hb_cert *cert, unsigned *seen)
 {
     static const struct {
         const char *oid;
@@ -162,7 +166,9 @@ static bool parse_extension(struct hb_cur ext, struct hb_cert *cert)
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (is_oid(oid, rows[i].oid, 3)) {
-            return rows[i].parse(value, cert);
+            bool again = (*seen & 1u << i) != 0;
+            *seen |= 1u << i;
+            return !again && rows[i].parse(value, cert);
         }
     }
     return true;
@@ -172,18 +178,31 @@ static bool parse_extensions(struct hb_cur *tbs, struct hb_cert *cert)
 {
     struct hb_cur outer = hb_der_take(tbs, HB_DER_CONTEXT_CONSTRUCTED | 3);
     struct hb_cur list = hb_der_take(&outer, HB_DER_SEQUENCE);
+    unsigned seen = 0;
 
     while (hb_cur_left(&list) > 0) {
         struct hb_cur ext = hb_der_take(&list, HB_DER_SEQUENCE);
-        if (!hb_cur_ok(&list) || !parse_extension(ext, cert)) {
+        if (!hb_cur_ok(&list) || !parse_extension(ext, cert, &seen)) {
             return false;
         }
     }
     return hb_cur_end(&list) && hb_cur_end(&outer);
 }
 
+/* A Name whole, of which only the outermost tag is looked at here. */
+static struct hb_span take_name(struct hb_cur *c)
+{
+    if (hb_der_peek(c) != HB_DER_SEQUENCE) {
+        hb_cur_fail(c);
+    }
+    return hb_der_element(c);
+}
+
 static enum hb_code parse_tbs(struct hb_cur tbs, struct hb_cert *cert, struct hb_span *inner_alg)
 {
+    if (!hb_cur_ok(&tbs)) {
+        return HB_E_DER;
+    }
     if (hb_der_peek(&tbs) != (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
         return HB_E_X509_VERSION;
     }
@@ -192,17 +211,16 @@ static enum hb_code parse_tbs(struct hb_cur tbs, struct hb_cert *cert, struct hb
     if (!hb_cur_end(&version) || v.len != 1 || v.p[0] != 2) {
         return HB_E_X509_VERSION;
     }
-    struct hb_cur serial = hb_der_take(&tbs, HB_DER_INTEGER);
-    cert->serial = hb_cur_rest(&serial);
+    cert->serial = hb_der_integer(&tbs);
     *inner_alg = hb_der_element(&tbs);
-    cert->issuer = hb_der_element(&tbs);
+    cert->issuer = take_name(&tbs);
     struct hb_cur validity = hb_der_take(&tbs, HB_DER_SEQUENCE);
     cert->not_before = hb_der_time(&validity);
     cert->not_after = hb_der_time(&validity);
     if (!hb_cur_end(&validity)) {
         return HB_E_DER;
     }
-    cert->subject = hb_der_element(&tbs);
+    cert->subject = take_name(&tbs);
     cert->spki = hb_der_element(&tbs);
     if (!hb_cur_ok(&tbs)) {
         return HB_E_DER;
@@ -276,26 +294,33 @@ static struct hb_span common_name(struct hb_span subject)
         struct hb_span oid = hb_der_oid(&pair);
         uint8_t tag = hb_der_peek(&pair);
         struct hb_cur value = hb_der_take(&pair, tag);
-        if (is_oid(oid, "\x55\x04\x03", 3) && (tag == HB_DER_UTF8 || tag == HB_DER_PRINTABLE || tag == HB_DER_IA5)) {
+        if (is_oid(oid, "\x55\x04\x03", 3) &&
+            (tag == HB_DER_UTF8 || tag == HB_DER_PRINTABLE || tag == HB_DER_IA5)) {
             cn = hb_cur_rest(&value);
         }
     }
     return cn;
 }
 
-struct hb_span hb_cert_dns_name(const struct hb_cert *cert, unsigned i)
+struct hb_cert_names hb_cert_names(const struct hb_cert *cert)
 {
-    struct hb_cur san = hb_cur(cert->san);
+    return (struct hb_cert_names){
+        .san = hb_cur(cert->san),
+        .common_name = cert->has_san ? hb_span(NULL, 0) : common_name(cert->subject),
+    };
+}
 
-    if (!cert->has_san) {
-        return i == 0 ? common_name(cert->subject) : hb_span(NULL, 0);
-    }
-    while (hb_cur_left(&san) > 0) {
-        uint8_t tag = hb_der_peek(&san);
-        struct hb_cur value = hb_der_take(&san, tag);
-        if (tag == (HB_DER_CONTEXT | 2) && i-- == 0) {
-            return hb_cur_rest(&value);
+struct hb_span hb_cert_next_name(struct hb_cert_names *names)
+{
+    struct hb_span name = names->common_name;
+
+    names->common_name = hb_span(NULL, 0);
+    while (name.len == 0 && hb_cur_left(&names->san) > 0) {
+        uint8_t tag = hb_der_peek(&names->san);
+        struct hb_cur value = hb_der_take(&names->san, tag);
+        if (tag == (HB_DER_CONTEXT | 2)) {
+            name = hb_cur_rest(&value);
         }
     }
-    return hb_span(NULL, 0);
+    return name;
 }

@@ -26,9 +26,16 @@ HB_MUST_USE enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert)
 /* The public key as an object. */
 HB_MUST_USE enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env,
                                         struct hb_pubkey **key);
-/* DNS name number i: from the SAN, or, only if there is no SAN at all, the subject's last CN. Empty beyond the
- * end. */
-struct hb_span hb_cert_dns_name(const struct hb_cert *cert, unsigned i);
+/* The certificate's DNS names one after another: those of the SAN that are not empty, or, only if there is no
+ * SAN at all, the subject's last CN. They stand as the certificate has them: hb_dns_name_covers() judges
+ * them. */
+struct hb_cert_names {
+    struct hb_cur san;
+    struct hb_span common_name;
+};
+struct hb_cert_names hb_cert_names(const struct hb_cert *cert);
+/* The next name, borrowed from the certificate; empty at the end. */
+struct hb_span hb_cert_next_name(struct hb_cert_names *names);
 
 /* AlgorithmIdentifier of a key: its kind, from SubjectPublicKeyInfo or PKCS#8. false: not one we know. */
 bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind);

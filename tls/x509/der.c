@@ -56,12 +56,24 @@ struct hb_span hb_der_element(struct hb_cur *c)
     return hb_cur_ok(c) ? hb_span(start, (size_t)(c->p - start)) : hb_span(NULL, 0);
 }
 
-struct hb_span hb_der_unsigned(struct hb_cur *c)
+struct hb_span hb_der_integer(struct hb_cur *c)
 {
     struct hb_cur body = hb_der_take(c, HB_DER_INTEGER);
     struct hb_span s = hb_cur_rest(&body);
 
-    if (s.len == 0 || (s.p[0] & 0x80) != 0 || (s.len > 1 && s.p[0] == 0 && (s.p[1] & 0x80) == 0)) {
+    /* the first nine bits are neither all zeros nor all ones (X.690 8.3.2) */
+    if (s.len == 0 || (s.len > 1 && (s.p[0] == 0 || s.p[0] == 0xff) && ((s.p[0] ^ s.p[1]) & 0x80) == 0)) {
+        hb_cur_fail(c);
+        return hb_span(NULL, 0);
+    }
+    return s;
+}
+
+struct hb_span hb_der_unsigned(struct hb_cur *c)
+{
+    struct hb_span s = hb_der_integer(c);
+
+    if (s.len == 0 || (s.p[0] & 0x80) != 0) {
         hb_cur_fail(c);
         return hb_span(NULL, 0);
     }

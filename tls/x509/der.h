@@ -1,7 +1,9 @@
 /* der.h: strict DER over a cursor: definite, shortest lengths, nothing trailing.
  *
  * Each reader takes the next element of the wanted tag from c, or fails c.  So a
- * parser reads like the ASN.1 and asks hb_cur_end() once per level. */
+ * parser reads like the ASN.1 and asks hb_cur_end() once per level.  Nothing here
+ * recurses: how deep a file may nest is how deep its parser was written, which for
+ * a certificate is eight levels, below the sixteen of PKI-01. */
 #ifndef HB_DER_H
 #define HB_DER_H
 
@@ -32,6 +34,8 @@ uint8_t hb_der_peek(const struct hb_cur *c);
 struct hb_cur hb_der_take(struct hb_cur *c, uint8_t tag);
 /* The next element whole, tag and length included; any tag. */
 struct hb_span hb_der_element(struct hb_cur *c);
+/* An INTEGER in shortest form and of either sign, as its bytes stand. */
+struct hb_span hb_der_integer(struct hb_cur *c);
 /* A non-negative INTEGER in shortest form, without its sign byte (so zero gives one zero byte). */
 struct hb_span hb_der_unsigned(struct hb_cur *c);
 /* BIT STRING without unused bits: its bytes. */

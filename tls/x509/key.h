@@ -4,8 +4,9 @@
 
 #include "../crypto/crypto.h"
 
-/* The first private key of a PEM text; certificates and EC PARAMETERS blocks before it are skipped. *key is the
- * caller's. Decoded bytes are wiped. HB_E_PEM_*, HB_E_KEY_*: see their sentences. */
-HB_MUST_USE enum hb_code hb_key_from_pem(const struct hb_env *env, struct hb_span pem, struct hb_privkey **key);
+/* The first private key of a PEM text; certificates and EC PARAMETERS blocks before it are skipped. *key is
+ * the caller's. Decoded bytes are wiped. HB_E_PEM_*, HB_E_KEY_*: see their sentences. */
+HB_MUST_USE enum hb_code hb_key_from_pem(const struct hb_env *env, struct hb_span pem,
+                                         struct hb_privkey **key);
 
 #endif

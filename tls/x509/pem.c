@@ -10,8 +10,8 @@ static struct hb_span take_line(struct hb_span *text)
     struct hb_span line = hb_span(text->p, len);
 
     *text = hb_span_skip(*text, nl != NULL ? len + 1 : len);
-    while (line.len > 0 && (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == ' ' ||
-                            line.p[line.len - 1] == '\t')) {
+    while (line.len > 0 &&
+           (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == ' ' || line.p[line.len - 1] == '\t')) {
         line.len--;
     }
     return line;
@@ -22,8 +22,9 @@ static struct hb_span label_of(struct hb_span line, const char *word)
 {
     size_t head = 5 + strlen(word) + 1;
 
-    if (line.len <= head + 5 || memcmp(line.p, "-----", 5) != 0 || memcmp(line.p + 5, word, strlen(word)) != 0 ||
-        line.p[head - 1] != ' ' || memcmp(line.p + line.len - 5, "-----", 5) != 0) {
+    if (line.len <= head + 5 || memcmp(line.p, "-----", 5) != 0 ||
+        memcmp(line.p + 5, word, strlen(word)) != 0 || line.p[head - 1] != ' ' ||
+        memcmp(line.p + line.len - 5, "-----", 5) != 0) {
         return hb_span(NULL, 0);
     }
     return hb_span(line.p + head, line.len - head - 5);

@@ -15,6 +15,7 @@ struct hb_pem_block {
  * HB_E_PEM_NONE at the end, HB_E_PEM_ARMOUR if a block has no proper end. */
 HB_MUST_USE enum hb_code hb_pem_next(struct hb_span *text, struct hb_pem_block *block);
 /* Decodes a block's base64 into dst. HB_E_PEM_ARMOUR on anything that is not base64, HB_E_OVERFLOW. */
-HB_MUST_USE enum hb_code hb_pem_decode(const struct hb_pem_block *block, uint8_t *dst, size_t cap, size_t *len);
+HB_MUST_USE enum hb_code hb_pem_decode(const struct hb_pem_block *block, uint8_t *dst, size_t cap,
+                                       size_t *len);
 
 #endif

@@ -9,7 +9,10 @@
 #include "x509/name.h"
 
 #define L63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg"
-#define S(text) {(const uint8_t *)(text), sizeof(text) - 1}
+#define S(text)                                                                                              \
+    {                                                                                                        \
+        (const uint8_t *)(text), sizeof(text) - 1                                                            \
+    }
 
 /* clang-format off */
 static const struct {
@@ -115,7 +118,8 @@ static void test_characters(void **state)
     for (unsigned c = 0; c < 256; c++) {
         char host[] = "a?a.example";
         host[1] = (char)c;
-        bool want = c != 0 && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", (int)c);
+        bool want =
+            c != 0 && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", (int)c);
         assert_int_equal(hb_dns_name_ok(hb_span(host, sizeof host - 1)), want);
     }
 }
