@@ -29,10 +29,25 @@ static void bye(struct hb_proto_session *s, enum hb_goodbye kind)
         [HB_BYE_INSECURE] = "-ERR Insufficient security",
         [HB_BYE_BAD_CHARACTER] = "-ERR Invalid character in command",
     };
+    bool waits = s->backend_state != HB_BACKEND_UP || s->queue.num > 0; /* somebody waits for a line */
 
+    if (kind == HB_BYE_BACKEND && (!waits || state(s)->multi)) {
+        return; /* nor in the middle of a message: it would look like a part of it (GEN-21, ATK-43) */
+    }
     if (lines[kind] != NULL) {
         hb_say(s, no_tag, lines[kind]);
     }
+}
+
+static bool busy(const struct hb_proto_session *s)
+{
+    return s->queue.num > 0 || s->u.pop3.multi;
+}
+
+/* The line that the backend's "+ " asked for. */
+static bool needs_line(const struct hb_proto_session *s)
+{
+    return s->u.pop3.sasl;
 }
 
 static bool bye_later(const struct hb_proto_session *s)
@@ -139,7 +154,7 @@ static enum kind kind_of(struct hb_span verb, struct hb_span args)
 /* What is answered here and not by the backend; NEXT with *here false: forward it. */
 static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb, struct hb_span args, bool *here)
 {
-    bool must_wait = s->queue.num > 0; /* our answer would overtake the backend's */
+    bool must_wait = busy(s); /* our answer would overtake the backend's, or tear it */
 
     *here = true;
     if (s->bye_due) {
@@ -157,10 +172,13 @@ static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb,
     struct hb_span rest = args;
     struct hb_span mech = hb_word(&rest);
     bool auth = hb_span_is(verb, "AUTH");
-    bool plain = is_login(verb) && !hb_span_is(verb, "APOP") &&
-                 (!auth || mech.len == 0 || hb_mech_plain(mech) || hb_mech_layered(mech));
-    if (plain && hb_hide_passwords(s)) {
+    bool plain = is_login(verb) && !hb_span_is(verb, "APOP") && (!auth || mech.len == 0 || hb_mech_plain(mech));
+    if ((plain && hb_hide_passwords(s)) || (auth && hb_mech_layered(mech) && !s->secured)) {
         return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR TLS required, use STLS first");
+    }
+    if (auth && ((mech.len > 0 && !hb_plain_word(mech)) || hb_span_is(mech, "EXTERNAL"))) {
+        /* who we are to the backend is not for clients (SASL-02) */
+        return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR Authentication mechanism not supported");
     }
     *here = false;
     return HB_UNIT_NEXT;
@@ -172,6 +190,9 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     struct hb_span verb = hb_word(&args);
     bool here;
 
+    if (!hb_plain_word(verb)) {
+        verb.len = 0; /* a server with other blanks than ours might see a command in it */
+    }
     if (verb.len < line.len && args.len == 0 && hb_span_is(verb, "STLS")) {
         args = hb_span_str(" "); /* a blank and nothing behind it is an argument, too */
     }
@@ -226,16 +247,17 @@ static void pass_greeting(struct hb_proto_session *s, struct hb_span line)
     if (hb_has_prefix(text, " [XCLIENT]")) {
         text = hb_span_skip(text, 10);
     }
-    const uint8_t *from = text.len > 0 ? memchr(text.p, '<', text.len) : NULL;
-    const uint8_t *to = from != NULL ? memchr(from, '>', text.len - (size_t)(from - text.p)) : NULL;
     hb_to_client(s, hb_span_str("+OK"));
-    if (s->secured || to == NULL) {
-        hb_line_to_client(s, text);
-        return;
+    while (!s->secured && text.len > 0) {
+        const uint8_t *from = memchr(text.p, '<', text.len);
+        const uint8_t *to = from != NULL ? memchr(from, '>', text.len - (size_t)(from - text.p)) : NULL;
+        if (to == NULL) {
+            break;
+        }
+        hb_to_client(s, hb_trim_end(hb_span_head(text, (size_t)(from - text.p))));
+        text = hb_span_skip(text, (size_t)(to + 1 - text.p));
     }
-    struct hb_span head = hb_trim_end(hb_span_head(text, (size_t)(from - text.p)));
-    hb_to_client(s, head);
-    hb_line_to_client(s, hb_span_skip(text, (size_t)(to + 1 - text.p)));
+    hb_line_to_client(s, text);
 }
 
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
@@ -255,13 +277,12 @@ static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 /* "SASL mech mech ...": without what cannot or must not be used; nothing if none is left (POP-09). */
 static void capa_sasl(struct hb_proto_session *s, struct hb_span list)
 {
+    bool plus = hb_offers_plus(list);
     bool any = false;
 
     while (list.len > 0) {
         struct hb_span mech = hb_word(&list);
-        bool keep = mech.len > 0 && !hb_has_suffix(mech, "-PLUS") && !hb_span_is(mech, "EXTERNAL") &&
-                    (s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech))));
-        if (keep) {
+        if (mech.len > 0 && hb_keep_mechanism(s, mech, plus)) {
             hb_to_client(s, hb_span_str(any ? " " : "SASL "));
             hb_to_client(s, mech);
             any = true;
@@ -308,6 +329,9 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
         bye(s, HB_BYE_BACKEND);
         return hb_end(s, HB_E_PROTO_BACKEND_REPLY);
     }
+    if (ok && kind == 0) { /* an answer to nothing: whose would the next one be? */
+        return hb_end(s, HB_E_PROTO_BACKEND_REPLY);
+    }
     hb_replyq_drop_front(&s->queue, s->env);
     switch (kind) {
     case KIND_CAPA:
@@ -344,6 +368,12 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
     return HB_UNIT_NEXT;
 }
 
+/* The client is logged in inside TLS, and nothing is half said: from here on nobody need look. */
+static bool may_be_opaque(const struct hb_proto_session *s)
+{
+    return s->secured && s->authenticated && !busy(s) && !s->bye_due;
+}
+
 /* A listing or a message: passes as it is up to its final dot, bare newlines and all. */
 static enum hb_unit pass_multi(struct hb_proto_session *s, struct hb_span *in)
 {
@@ -354,7 +384,7 @@ static enum hb_unit pass_multi(struct hb_proto_session *s, struct hb_span *in)
     hb_to_client(s, hb_span_head(*in, r.used));
     *in = hb_span_skip(*in, r.used);
     state(s)->multi = !r.end;
-    return HB_UNIT_NEXT;
+    return may_be_opaque(s) ? HB_UNIT_OPAQUE : HB_UNIT_NEXT;
 }
 
 static enum hb_unit backend(struct hb_proto_session *s, struct hb_span *in)
@@ -377,10 +407,7 @@ static enum hb_unit backend(struct hb_proto_session *s, struct hb_span *in)
         unit = reply(s, line);
     }
     hb_backend_done(s, in);
-    if (unit == HB_UNIT_NEXT && s->secured && s->authenticated && s->queue.num == 0 && !t->multi && !s->bye_due) {
-        return HB_UNIT_OPAQUE;
-    }
-    return unit;
+    return unit == HB_UNIT_NEXT && may_be_opaque(s) ? HB_UNIT_OPAQUE : unit;
 }
 
 const struct hb_proto hb_proto_pop3 = {
@@ -395,5 +422,7 @@ const struct hb_proto hb_proto_pop3 = {
     .backend = backend,
     .bye = bye,
     .bye_later = bye_later,
+    .busy = busy,
     .too_long = too_long,
+    .needs_line = needs_line,
 };

@@ -172,12 +172,12 @@ enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size
         if (status == HB_LINE_OK && (s->first_line || !hb_looks_like_http(*line))) {
             return HB_UNIT_NEXT;
         }
-        if (s->row->busy != NULL && s->row->busy(s)) {
-            return HB_UNIT_WAIT;
+        bool needed = s->row->needs_line != NULL && s->row->needs_line(s);
+        if (!needed && s->row->busy != NULL && s->row->busy(s)) {
+            return HB_UNIT_WAIT; /* the answer comes in its turn */
         }
         enum hb_unit end = reject_line(s, status, *line);
-        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG ||
-            (s->row->needs_line != NULL && s->row->needs_line(s))) {
+        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG || needed) {
             return end;
         }
         hb_client_done(s, in); /* dropped whole, answered, and on to the next one (GEN-18) */

@@ -34,10 +34,21 @@ void hb_smtp_bye(struct hb_proto_session *s, enum hb_goodbye kind)
     }
 }
 
+static bool busy(const struct hb_proto_session *s)
+{
+    return s->queue.num > 0;
+}
+
 /* SMTP-20: not in the middle of a message, nor before its reply. */
 static bool bye_later(const struct hb_proto_session *s)
 {
-    return s->u.smtp.data || s->u.smtp.bdat > 0 || s->queue.num > 0;
+    return s->u.smtp.data || s->u.smtp.bdat > 0 || busy(s);
+}
+
+/* The line that the backend's 334 asked for. */
+static bool needs_line(const struct hb_proto_session *s)
+{
+    return s->u.smtp.sasl;
 }
 
 static void too_long(struct hb_proto_session *s, struct hb_span head)
@@ -87,35 +98,41 @@ static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span args)
     return HB_UNIT_UPGRADE;
 }
 
-/* "BDAT n [LAST]": false if it is not that. */
-static bool bdat_size(struct hb_span args, uint64_t *size, bool *last)
-{
-    struct hb_span digits = hb_word_loose(&args);
+/* "BDAT n [LAST]" */
+struct bdat {
+    uint64_t size;
+    struct hb_span digits;
+    bool last;
+};
 
-    *size = 0;
-    *last = hb_span_is(hb_trim_end(args), "LAST");
-    if (digits.len == 0 || digits.len > 18 || (hb_trim_end(args).len > 0 && !*last)) {
+/* False if it is not that. */
+static bool parse_bdat(struct hb_span args, struct bdat *b)
+{
+    b->digits = hb_word_loose(&args);
+    b->size = 0;
+    b->last = hb_span_is(hb_trim_end(args), "LAST");
+    if (b->digits.len == 0 || b->digits.len > 18 || (args.len > 0 && !b->last)) {
         return false;
     }
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.p[i] < '0' || digits.p[i] > '9') {
+    for (size_t i = 0; i < b->digits.len; i++) {
+        if (b->digits.p[i] < '0' || b->digits.p[i] > '9') {
             return false;
         }
-        *size = *size * 10 + (uint64_t)(digits.p[i] - '0');
+        b->size = b->size * 10 + (uint64_t)(b->digits.p[i] - '0');
     }
     return true;
 }
 
-/* SMTP-07: a refused chunk's octets come all the same, and are eaten. */
+/* SMTP-07: a refused chunk's octets come all the same; they are eaten, then comes the answer. */
 static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span verb, struct hb_span args,
                                    const char *line)
 {
-    uint64_t size;
-    bool last;
+    struct bdat b;
 
-    if (hb_span_is(verb, "BDAT") && bdat_size(args, &size, &last)) {
-        state(s)->bdat = size;
-        state(s)->bdat_forward = false;
+    if (hb_span_is(verb, "BDAT") && parse_bdat(args, &b) && b.size > 0) {
+        state(s)->bdat = b.size;
+        state(s)->bdat_answer = line;
+        return HB_UNIT_NEXT;
     }
     return refuse(s, line);
 }
@@ -155,11 +172,34 @@ static bool needs_hello(struct hb_span verb)
     return false;
 }
 
-/* The refusal for a command that does not go to the backend; NULL: it does. */
-static const char *refusal(struct hb_proto_session *s, struct hb_span verb, struct hb_span args)
+/* A chunk goes only to a backend that offers to take it: any other would read its octets as commands, XCLIENT
+ * among them, and so would one that has another idea of what "BDAT +5" means. */
+static const char *bdat_refusal(struct hb_proto_session *s, struct hb_span args)
+{
+    struct bdat b;
+
+    if (!parse_bdat(args, &b)) {
+        return "501 5.5.4 Syntax error in BDAT";
+    }
+    return state(s)->chunking ? NULL : "502 5.5.1 Command not implemented";
+}
+
+static const char *auth_refusal(struct hb_proto_session *s, struct hb_span args)
 {
     struct hb_span mech = hb_word_loose(&args);
 
+    if (!s->secured && (hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)))) {
+        return "504 5.5.4 Encryption required for requested authentication mechanism"; /* SMTP-16 */
+    }
+    if ((mech.len > 0 && !hb_plain_word(mech)) || hb_span_is(mech, "EXTERNAL")) { /* who we are to the backend is not for clients */
+        return "504 5.5.4 Unrecognized authentication type";
+    }
+    return NULL;
+}
+
+/* The refusal for a command that does not go to the backend; NULL: it does. */
+static const char *refusal(struct hb_proto_session *s, struct hb_span verb, struct hb_span args)
+{
     if (verb.len == 0) {
         return "500 5.5.2 Syntax error";
     }
@@ -172,10 +212,10 @@ static const char *refusal(struct hb_proto_session *s, struct hb_span verb, stru
     if (s->secured && !s->set->implicit && !state(s)->helo_seen && needs_hello(verb)) {
         return "503 5.5.1 Send EHLO first"; /* SMTP-14: what was said in clear is forgotten */
     }
-    if (hb_span_is(verb, "AUTH") && hb_hide_passwords(s) && (hb_mech_plain(mech) || hb_mech_layered(mech))) {
-        return "504 5.5.4 Encryption required for requested authentication mechanism"; /* SMTP-16 */
+    if (hb_span_is(verb, "BDAT")) {
+        return bdat_refusal(s, args);
     }
-    return NULL;
+    return hb_span_is(verb, "AUTH") ? auth_refusal(s, args) : NULL;
 }
 
 static enum hb_smtp_kind kind_of(struct hb_span verb)
@@ -198,16 +238,16 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
 {
     struct hb_smtp_state *t = state(s);
     enum hb_smtp_kind kind = kind_of(verb);
-    uint64_t size;
-    bool last;
+    bool bdat = hb_span_is(verb, "BDAT");
+    struct bdat b = {0};
 
     if (hb_replyq_full(&s->queue)) {
         return HB_UNIT_WAIT;
     }
-    if (hb_span_is(verb, "BDAT") && bdat_size(args, &size, &last)) {
-        t->bdat = size;
-        t->bdat_forward = true;
-        kind = last ? HB_SMTP_CONTENT : HB_SMTP_OTHER;
+    if (bdat && parse_bdat(args, &b)) {
+        t->bdat = b.size;
+        t->bdat_answer = NULL;
+        kind = b.last ? HB_SMTP_CONTENT : HB_SMTP_OTHER;
     }
     enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
     if (code != HB_OK) {
@@ -216,7 +256,13 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     t->data_due = kind == HB_SMTP_DATA;
     t->sasl = kind == HB_SMTP_AUTH;
     t->sasl_due = false;
-    hb_line_to_backend(s, line);
+    if (!bdat) {
+        hb_line_to_backend(s, line);
+        return HB_UNIT_NEXT;
+    }
+    hb_to_backend(s, hb_span_str("BDAT ")); /* written anew: this one cannot be read in two ways */
+    hb_to_backend(s, b.digits);
+    hb_line_to_backend(s, hb_span_str(b.last ? " LAST" : ""));
     return HB_UNIT_NEXT;
 }
 
@@ -224,8 +270,14 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span args = line;
     struct hb_span verb = hb_word_loose(&args);
-    bool must_wait = s->queue.num > 0; /* our answer would overtake the backend's */
+    bool must_wait = busy(s); /* our answer would overtake the backend's */
 
+    if (verb.p != line.p || !hb_plain_word(verb)) {
+        verb.len = 0; /* a server with other blanks than ours might see XCLIENT in it */
+    }
+    if (s->bye_due) {
+        return must_wait ? HB_UNIT_WAIT : hb_say_bye_now(s);
+    }
     if (line.len + 2 > LINE_MAX_SMTP && !hb_span_is(verb, "AUTH")) {
         if (must_wait) {
             return HB_UNIT_WAIT;
@@ -256,12 +308,12 @@ static enum hb_unit chunk(struct hb_proto_session *s, struct hb_span *in)
     if (part.len == 0) {
         return HB_UNIT_MORE;
     }
-    if (t->bdat_forward) {
+    if (t->bdat_answer == NULL) {
         hb_to_backend(s, part);
     }
     t->bdat -= part.len;
     *in = hb_span_skip(*in, part.len);
-    return HB_UNIT_NEXT;
+    return t->bdat == 0 && t->bdat_answer != NULL ? refuse(s, t->bdat_answer) : HB_UNIT_NEXT;
 }
 
 /* SMTP-06: a newline that is not CRLF might end the message for the backend, and what follows would be commands
@@ -339,7 +391,8 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
         .name = row_name, .alpn = {"smtp"}, .port = plain_port, .implicit_port = tls_port,                   \
         .max_line = LINE_MAX_SMTP, .idle_auth = 310 /* RFC 5321 4.5.3.2.7: not below 5 minutes */,           \
         .login_optional = true, .greet = greet, .client = client, .backend = hb_smtp_backend,                \
-        .bye = hb_smtp_bye, .bye_later = bye_later, .too_long = too_long,                                    \
+        .bye = hb_smtp_bye, .bye_later = bye_later, .busy = busy, .too_long = too_long,                      \
+        .needs_line = needs_line,                                                                            \
     }
 
 const struct hb_proto hb_proto_smtp = SMTP_ROW("smtp", 25, 465);

@@ -37,13 +37,12 @@ static bool hold_back(struct hb_proto_session *s, struct hb_span text)
 static bool hold_back_auth(struct hb_proto_session *s, struct hb_span text)
 {
     struct hb_span list = hb_span_skip(text, 5);
+    bool plus = hb_offers_plus(list);
     bool any = false;
 
     while (list.len > 0) {
         struct hb_span mech = hb_word_loose(&list);
-        bool keep = mech.len > 0 && !hb_has_suffix(mech, "-PLUS") && !hb_span_is(mech, "EXTERNAL") &&
-                    (s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech))));
-        if (!keep) {
+        if (mech.len == 0 || !hb_keep_mechanism(s, mech, plus)) {
             continue;
         }
         if (!any) {
@@ -76,8 +75,10 @@ static bool dropped_keyword(struct hb_span text)
 
 static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, bool first, bool last)
 {
+    struct hb_span rest = text;
     bool ok = true;
 
+    state(s)->chunking = !first && (state(s)->chunking || hb_span_is(hb_word_loose(&rest), "CHUNKING"));
     if (!first && (hb_has_prefix(text, "AUTH ") || hb_has_prefix(text, "AUTH="))) {
         ok = hold_back_auth(s, text);
     } else if (first || !dropped_keyword(text)) {
@@ -172,6 +173,17 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
     }
 }
 
+/* What this reply may be: one that asks for more only where a command can be gone on with, and unasked only 421
+ * (SMTP-02). A server that seems to say anything else is out of step with us; only closing is safe then. An early
+ * reply to a message that is still passing is its own fault, and passes. */
+static bool expected(const struct hb_smtp_state *t, uint8_t kind, unsigned code)
+{
+    if (code >= 300 && code < 400) {
+        return (kind == HB_SMTP_AUTH && code == 334) || (kind == HB_SMTP_DATA && code == 354);
+    }
+    return kind != 0 || code == 421 || t->data;
+}
+
 static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_smtp_state *t = state(s);
@@ -179,21 +191,17 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
     unsigned code;
     bool last;
 
-    if (!parse(line, &code, &last, &text)) {
-        hb_smtp_bye(s, HB_BYE_BACKEND);
-        return hb_end(s, s->backend_state == HB_BACKEND_GREETING ? HB_E_PROTO_BACKEND_GREETING
-                                                                 : HB_E_PROTO_BACKEND_REPLY);
-    }
-    bool first = !t->in_reply;
-    t->in_reply = !last;
-    if (s->backend_state == HB_BACKEND_GREETING) {
-        return greeting(s, line, code, last);
-    }
+    bool in_greeting = s->backend_state == HB_BACKEND_GREETING;
     uint8_t kind = hb_replyq_front(&s->queue);
-    if (kind == 0) { /* unasked: 421, and the backend goes (SMTP-02) */
-        s->backend_said_bye = s->backend_said_bye || code == 421;
-        hb_line_to_client(s, line);
-        return HB_UNIT_NEXT;
+    if (!parse(line, &code, &last, &text) || (t->in_reply != 0 && t->in_reply != code) ||
+        (!in_greeting && !expected(t, kind, code))) {
+        hb_smtp_bye(s, HB_BYE_BACKEND);
+        return hb_end(s, in_greeting ? HB_E_PROTO_BACKEND_GREETING : HB_E_PROTO_BACKEND_REPLY);
+    }
+    bool first = t->in_reply == 0;
+    t->in_reply = last ? 0 : (uint16_t)code;
+    if (in_greeting) {
+        return greeting(s, line, code, last);
     }
     if (kind == HB_SMTP_EHLO && code == 250) {
         enum hb_unit unit = ehlo_line(s, text, first, last);
@@ -203,11 +211,10 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
     } else {
         hb_line_to_client(s, line);
     }
-    if (last) {
-        s->backend_said_bye = s->backend_said_bye || code == 421;
+    if (last && kind != 0) {
         replied(s, (enum hb_smtp_kind)kind, code);
     }
-    return HB_UNIT_NEXT;
+    return last && code == 421 ? hb_end(s, HB_E_PROTO_BACKEND_LOST) : HB_UNIT_NEXT; /* SMTP-20 */
 }
 
 enum hb_unit hb_smtp_backend(struct hb_proto_session *s, struct hb_span *in)
