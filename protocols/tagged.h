@@ -22,6 +22,9 @@ enum {
     HB_CMD_NO_ARGS = 256       /* arguments are refused where it is answered here */
 };
 
+/* What a forwarded command is to the one who reads its answer. */
+enum hb_tagged_kind { HB_KIND_OTHER = 1, HB_KIND_LOGIN, HB_KIND_EXCHANGE, HB_KIND_LOGOUT };
+
 struct hb_tagged_verb {
     const char *verb; /* sorted is not needed: a dozen */
     unsigned flags;
@@ -61,7 +64,9 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in);
 enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in);
 void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind);
 void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head);
+/* True while the client has seen the beginning of a backend's line, and not its end. */
 bool hb_tagged_busy(const struct hb_proto_session *s);
+/* True if the stream cannot go on without the line that was too long. */
 bool hb_tagged_needs_line(const struct hb_proto_session *s);
 
 #endif
