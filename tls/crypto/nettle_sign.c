@@ -71,7 +71,7 @@ static bool exponent_fits(const mpz_t exponent, const mpz_t prime, const mpz_t e
 }
 
 /* p * q = n, and the CRT exponents belong to e: a key put together wrongly would leak itself by its signatures,
- * and Nettle asserts that no CRT number is longer than its prime. */
+ * and below us a CRT number that is zero or longer than its prime is an assertion that ends the process. */
 static bool rsa_parts_fit(const struct hb_privkey *k)
 {
     mpz_t t;
