@@ -57,13 +57,11 @@ static bool store(struct hb_line *l, const struct hb_env *env, struct hb_span by
 {
     size_t have = hb_buf_len(&l->part);
     size_t room = max > have ? max - have : 0;
+    bool endless = l->seen + bytes.len > HB_LINE_HARD_MAX; /* and so it stays */
 
-    if (l->seen + bytes.len > HB_LINE_HARD_MAX) {
-        return false;
-    }
-    l->seen += (uint32_t)bytes.len;
+    l->seen = endless ? HB_LINE_HARD_MAX : l->seen + (uint32_t)bytes.len;
     l->tail = tail_behind(l->tail, bytes);
-    return hb_buf_add(&l->part, env, hb_span_head(bytes, room)) == HB_OK;
+    return hb_buf_add(&l->part, env, hb_span_head(bytes, room)) == HB_OK && !endless;
 }
 
 enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, struct hb_span *in, size_t max,
@@ -84,7 +82,7 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
             return judge(hb_span(in->p, n), max, line);
         }
         if (!store(l, env, hb_span(in->p, n), max)) {
-            *line = l->seen > 0 ? hb_buf_span(&l->part) : hb_span_head(*in, max);
+            *line = hb_buf_span(&l->part);
             return HB_LINE_ENDLESS;
         }
         *in = hb_span_skip(*in, n);
