@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TEXT_MAX (1u << 18)
+#define EXACT_MAX  8192u
 #define HELD_MAX (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
 
 #define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
@@ -19,6 +20,7 @@
 struct text {
     uint8_t *p;
     size_t len, cap;
+    bool full; /* something did not fit: nothing can be compared any more */
 };
 
 struct play {
@@ -33,6 +35,7 @@ struct play {
     size_t since_tls_in, since_tls_out; /* client's bytes, bytes to the backend, in this TLS state */
     bool linked, opaque, closed, secured, starved;
     bool by_bytes;
+    bool waits[2];        /* said WAIT: not offered again before something happens on the other side */
 };
 
 static void broken(const char *what, int line)
@@ -44,6 +47,7 @@ static void broken(const char *what, int line)
 static void append(struct text *t, struct hb_span bytes)
 {
     if (t->len + bytes.len > TEXT_MAX) {
+        t->full = true;
         return;
     }
     if (t->len + bytes.len > t->cap) {
@@ -78,6 +82,9 @@ static void to_backend(void *ctx, struct hb_span bytes)
 
 static void carry(struct play *p, struct hb_proto_step step)
 {
+    if (step.want != HB_WANT_MORE && step.want != HB_WANT_WAIT) {
+        p->waits[0] = p->waits[1] = false;
+    }
     if (step.want != HB_WANT_MORE && step.want != HB_WANT_WAIT && p->num_asked < sizeof p->asked - 1) {
         p->asked[p->num_asked++] = (char)('0' + (int)step.want);
     }
@@ -116,7 +123,7 @@ static bool offer(struct play *p, enum hb_proto_side side)
     struct text *held = &p->held[side];
     size_t asked = p->num_asked;
 
-    if (held->len == 0 || p->closed || (side == HB_FROM_BACKEND && !p->linked)) {
+    if (held->len == 0 || p->closed || p->waits[side] || (side == HB_FROM_BACKEND && !p->linked)) {
         return false;
     }
     if (p->opaque) { /* from here on the gateway relays by itself */
@@ -125,18 +132,26 @@ static bool offer(struct play *p, enum hb_proto_side side)
         held->len = 0;
         return true;
     }
-    uint8_t *exact = malloc(held->len); /* a block of its own: a sanitizer sees a byte too far */
+    bool copied = held->len <= EXACT_MAX;
+    uint8_t *exact = copied ? malloc(held->len) : held->p; /* a block of its own: a sanitizer sees a byte too far */
     PROMISE(exact != NULL);
-    memcpy(exact, held->p, held->len);
+    if (copied) {
+        memcpy(exact, held->p, held->len);
+    }
     struct hb_proto_step step = hb_proto_feed(p->s, side, hb_span(exact, held->len), &p->sink);
-    free(exact);
+    if (copied) {
+        free(exact);
+    }
     PROMISE(step.used <= held->len);
     PROMISE(step.want != HB_WANT_MORE || step.used == held->len);
     PROMISE(p->t.held_bytes <= HELD_MAX);
     memmove(held->p, held->p + step.used, held->len - step.used);
     held->len -= step.used;
+    p->waits[side] = step.want == HB_WANT_WAIT;
     carry(p, step);
-    return step.used > 0 || p->num_asked > asked;
+    bool moved = step.used > 0 || p->num_asked > asked;
+    p->waits[1 - side] = p->waits[1 - side] && !moved;
+    return moved;
 }
 
 static void settle(struct play *p)
@@ -249,6 +264,11 @@ static void show(const char *who, const struct play *p)
     }
 }
 
+static bool full(const struct play *p)
+{
+    return p->said[0].full || p->said[1].full || p->held[0].full || p->held[1].full;
+}
+
 static bool same(struct text a, struct text b)
 {
     return hb_span_eq(hb_span(a.p, a.len), hb_span(b.p, b.len));
@@ -275,7 +295,7 @@ void proto_fuzz(const char *scheme, const uint8_t *data, size_t len)
     bool alike = strcmp(whole.asked, bytes.asked) == 0 &&
                  same(whole.said[HB_FROM_CLIENT], bytes.said[HB_FROM_CLIENT]) &&
                  same(whole.said[HB_FROM_BACKEND], bytes.said[HB_FROM_BACKEND]);
-    if (!alike && !whole.starved && !bytes.starved) {
+    if (!alike && !whole.starved && !bytes.starved && !full(&whole) && !full(&bytes)) {
         show("whole", &whole);
         show("byte by byte", &bytes);
         PROMISE(alike);
