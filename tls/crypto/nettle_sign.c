@@ -70,6 +70,23 @@ static bool exponent_fits(const mpz_t exponent, const mpz_t prime, const mpz_t e
     return ok;
 }
 
+/* Primes of about the same length (FIPS 186-5 A.1.1 wants the very same). If one fills as many limbs as the modulus,
+ * Nettle 3.8 writes beyond its scratch space while signing. */
+static bool balanced(const struct hb_privkey *k)
+{
+    size_t p = mpz_sizeinbase(k->rsa.p, 2);
+    size_t q = mpz_sizeinbase(k->rsa.q, 2);
+
+    return (p > q ? p - q : q - p) <= 16 && mpz_size(k->rsa.p) < mpz_size(k->rsa_pub.n) &&
+           mpz_size(k->rsa.q) < mpz_size(k->rsa_pub.n);
+}
+
+/* Odd and at least 3 (PKI-05); longer ones than 64 bits only cost time. */
+static bool public_exponent_ok(const mpz_t e)
+{
+    return mpz_odd_p(e) && mpz_cmp_ui(e, 3) >= 0 && mpz_sizeinbase(e, 2) <= 64;
+}
+
 /* p * q = n, and the CRT exponents belong to e: a key put together wrongly would leak itself by its signatures,
  * and below us a CRT number that is zero or longer than its prime is an assertion that ends the process. */
 static bool rsa_parts_fit(const struct hb_privkey *k)
@@ -77,12 +94,13 @@ static bool rsa_parts_fit(const struct hb_privkey *k)
     mpz_t t;
     bool ok;
 
-    if (mpz_cmp_ui(k->rsa.p, 2) <= 0 || mpz_cmp_ui(k->rsa.q, 2) <= 0 || mpz_cmp(k->rsa.c, k->rsa.p) >= 0) {
+    if (mpz_cmp_ui(k->rsa.p, 2) <= 0 || mpz_cmp_ui(k->rsa.q, 2) <= 0 || mpz_cmp(k->rsa.c, k->rsa.p) >= 0 ||
+        !balanced(k) || !public_exponent_ok(k->rsa_pub.e)) {
         return false;
     }
     mpz_init(t);
     mpz_mul(t, k->rsa.p, k->rsa.q);
-    ok = mpz_cmp(t, k->rsa_pub.n) == 0 && mpz_odd_p(k->rsa.p) && mpz_odd_p(k->rsa.q) && mpz_odd_p(k->rsa_pub.e);
+    ok = mpz_cmp(t, k->rsa_pub.n) == 0 && mpz_odd_p(k->rsa.p) && mpz_odd_p(k->rsa.q);
     ok = ok && exponent_fits(k->rsa.a, k->rsa.p, k->rsa_pub.e, t) &&
          exponent_fits(k->rsa.b, k->rsa.q, k->rsa_pub.e, t);
     mpz_mul(t, k->rsa.c, k->rsa.q); /* c = q^-1 mod p */
@@ -217,8 +235,7 @@ enum hb_code hb_pubkey_rsa(const struct hb_env *env, struct hb_span n, struct hb
     nettle_rsa_public_key_init(&k->rsa);
     hb_mpz_read(k->rsa.n, n);
     hb_mpz_read(k->rsa.e, e);
-    if (!mpz_odd_p(k->rsa.n) || !mpz_odd_p(k->rsa.e) || mpz_cmp_ui(k->rsa.e, 3) < 0 ||
-        mpz_sizeinbase(k->rsa.e, 2) > 64 || !nettle_rsa_public_key_prepare(&k->rsa)) {
+    if (!mpz_odd_p(k->rsa.n) || !public_exponent_ok(k->rsa.e) || !nettle_rsa_public_key_prepare(&k->rsa)) {
         hb_pubkey_free(env, &k);
         return HB_E_KEY_INVALID;
     }
