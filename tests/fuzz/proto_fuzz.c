@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX (1u << 18)
-#define EXACT_MAX  8192u
-#define HELD_MAX (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
+#define TEXT_MAX  (1u << 18)
+#define EXACT_MAX 8192u
+#define HELD_MAX  (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
 
 #define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
 
@@ -35,7 +35,8 @@ struct play {
     size_t since_tls_in, since_tls_out; /* client's bytes, bytes to the backend, in this TLS state */
     bool linked, opaque, closed, secured, starved;
     bool by_bytes;
-    bool waits[2];        /* said WAIT: not offered again before something happens on the other side */
+    bool waits[2]; /* said WAIT: not offered again before something happens on the other side */
+    bool waited;   /* ...at any time */
 };
 
 static void broken(const char *what, int line)
@@ -133,7 +134,8 @@ static bool offer(struct play *p, enum hb_proto_side side)
         return true;
     }
     bool copied = held->len <= EXACT_MAX;
-    uint8_t *exact = copied ? malloc(held->len) : held->p; /* a block of its own: a sanitizer sees a byte too far */
+    uint8_t *exact =
+        copied ? malloc(held->len) : held->p; /* a block of its own: a sanitizer sees a byte too far */
     PROMISE(exact != NULL);
     if (copied) {
         memcpy(exact, held->p, held->len);
@@ -148,6 +150,7 @@ static bool offer(struct play *p, enum hb_proto_side side)
     memmove(held->p, held->p + step.used, held->len - step.used);
     held->len -= step.used;
     p->waits[side] = step.want == HB_WANT_WAIT;
+    p->waited = p->waited || step.want == HB_WANT_WAIT;
     carry(p, step);
     bool moved = step.used > 0 || p->num_asked > asked;
     p->waits[1 - side] = p->waits[1 - side] && !moved;
@@ -171,7 +174,8 @@ static void say(struct play *p, enum hb_proto_side side, struct hb_span bytes)
     }
     /* what waits for the other side may, when the pieces differ, be answered before or behind what comes next
      */
-    p->starved = p->starved || p->held[HB_FROM_CLIENT].len > 0 || p->held[HB_FROM_BACKEND].len > 0;
+    p->starved =
+        p->starved || p->waited || p->held[HB_FROM_CLIENT].len > 0 || p->held[HB_FROM_BACKEND].len > 0;
     for (size_t at = 0; at < bytes.len && !p->closed;) {
         size_t n =
             p->by_bytes && p->held[side].len == 0 ? 1 : bytes.len - at; /* who waits is not read from */
