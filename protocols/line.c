@@ -53,7 +53,8 @@ static enum hb_line_status judge(struct hb_span whole, size_t max, struct hb_spa
 }
 
 /* Stores bytes of an unfinished line, as many as a line may have. */
-static bool store(struct hb_line *l, const struct hb_env *env, struct hb_span bytes, size_t max)
+static enum hb_line_status store(struct hb_line *l, const struct hb_env *env, struct hb_span bytes,
+                                 size_t max)
 {
     size_t have = hb_buf_len(&l->part);
     size_t room = max > have ? max - have : 0;
@@ -61,7 +62,10 @@ static bool store(struct hb_line *l, const struct hb_env *env, struct hb_span by
 
     l->seen = endless ? HB_LINE_HARD_MAX : l->seen + (uint32_t)bytes.len;
     l->tail = tail_behind(l->tail, bytes);
-    return hb_buf_add(&l->part, env, hb_span_head(bytes, room)) == HB_OK && !endless;
+    if (hb_buf_add(&l->part, env, hb_span_head(bytes, room)) != HB_OK) {
+        return HB_LINE_NO_MEMORY;
+    }
+    return endless ? HB_LINE_ENDLESS : HB_LINE_OK;
 }
 
 enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, struct hb_span *in, size_t max,
@@ -81,9 +85,10 @@ enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, st
             l->tail = tail_behind(0, hb_span(in->p, n));
             return judge(hb_span(in->p, n), max, line);
         }
-        if (!store(l, env, hb_span(in->p, n), max)) {
+        enum hb_line_status stored = store(l, env, hb_span(in->p, n), max);
+        if (stored != HB_LINE_OK) {
             *line = hb_buf_span(&l->part);
-            return HB_LINE_ENDLESS;
+            return stored;
         }
         *in = hb_span_skip(*in, n);
         if (lf == NULL) {

@@ -19,7 +19,8 @@ enum hb_line_status {
     HB_LINE_OK,       /* *line: without its CRLF */
     HB_LINE_TOO_LONG, /* longer than max; discarded; *line: its beginning */
     HB_LINE_BAD,      /* NUL, bare CR or bare LF */
-    HB_LINE_ENDLESS   /* over HB_LINE_HARD_MAX without an end; *line: its beginning */
+    HB_LINE_ENDLESS,  /* over HB_LINE_HARD_MAX without an end; *line: its beginning */
+    HB_LINE_NO_MEMORY /* the stream cannot be read on */
 };
 
 struct hb_line {
@@ -33,7 +34,7 @@ struct hb_line {
 void hb_line_init(struct hb_line *l);
 void hb_line_clear(struct hb_line *l, const struct hb_env *env);
 /* Looks for the next line. *in is moved on over what was stored, not over a line given out in place.
- * max: longest line, CRLF included. Out of memory counts as HB_LINE_ENDLESS. */
+ * max: longest line, CRLF included. */
 enum hb_line_status hb_line_next(struct hb_line *l, const struct hb_env *env, struct hb_span *in, size_t max,
                                  struct hb_span *line);
 /* The line given out last is used up. */

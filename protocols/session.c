@@ -172,6 +172,9 @@ enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size
         if (status == HB_LINE_OK && (s->first_line || !hb_looks_like_http(*line))) {
             return HB_UNIT_NEXT;
         }
+        if (status == HB_LINE_NO_MEMORY) {
+            return hb_end(s, HB_E_NO_MEMORY);
+        }
         bool needed = s->row->needs_line != NULL && s->row->needs_line(s);
         if (!needed && s->row->busy != NULL && s->row->busy(s)) {
             return HB_UNIT_WAIT; /* the answer comes in its turn */
@@ -200,6 +203,8 @@ enum hb_unit hb_backend_line(struct hb_proto_session *s, struct hb_span *in, str
         return HB_UNIT_MORE;
     case HB_LINE_OK:
         return HB_UNIT_NEXT;
+    case HB_LINE_NO_MEMORY:
+        return hb_end(s, HB_E_NO_MEMORY);
     case HB_LINE_TOO_LONG:
     case HB_LINE_BAD:
     case HB_LINE_ENDLESS:

@@ -1,7 +1,8 @@
 /* run.c: plays dialogues (fixtures/dialogues/README.md) against a protocol session, as a gateway would.
  *
  * Each file is played whole, byte by byte, and in random cuts; what each side gets and what the session asks for
- * must be the same every time. The player does for the session what the gateway does: it keeps bytes that were
+ * must be the same every time. Then it is played with the first, the second, ... allocation failing: the session
+ * may go on as written or close, and nothing else. The player does for the session what the gateway does: it keeps bytes that were
  * not taken, offers them again after the other side spoke, and hands the residue of an upgrade over. */
 #include "testenv.h"
 
@@ -14,7 +15,9 @@
 #define TEXT_MAX  400000u
 #define NUM_CUTS  12
 
-enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS };
+#define POOR_MAX  200u /* allocations that are made to fail, one in each run */
+
+enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS, MODE_POOR };
 
 struct text {
     uint8_t *p;
@@ -37,19 +40,25 @@ struct play {
     bool asked;                        /* ...which no line has mentioned yet */
     bool closed, backend_touched, in_tls;
     bool failed;
+    bool excused; /* MODE_POOR: the session had no memory, and closed */
+    bool shame;   /* what nothing excuses */
 };
 
 static void say(struct play *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void say(struct play *p, const char *fmt, ...)
 {
-    static const char *const modes[] = {"whole", "byte by byte", "in cuts"};
+    static const char *const modes[] = {"whole", "byte by byte", "in cuts", "short of memory"};
     va_list ap;
 
     if (p->failed) {
         return;
     }
     p->failed = true;
+    p->excused = p->mode == MODE_POOR && p->closed && !p->shame;
+    if (p->excused) {
+        return;
+    }
     printf("%s:%u: (%s) ", p->path, p->line, modes[p->mode]);
     va_start(ap, fmt);
     vprintf(fmt, ap);
@@ -102,6 +111,7 @@ static void to_client(void *ctx, struct hb_span bytes)
     struct play *p = ctx;
 
     if (p->closed) {
+        p->shame = true;
         say(p, "something was said to the client after the close");
     }
     append(&p->client, bytes.p, bytes.len);
@@ -112,6 +122,7 @@ static void to_backend(void *ctx, struct hb_span bytes)
     struct play *p = ctx;
 
     if (p->closed) {
+        p->shame = true;
         say(p, "something was said to the backend after the close");
     }
     p->backend_touched = true;
@@ -171,9 +182,9 @@ static void send_bytes(struct play *p, enum hb_proto_side side, struct text byte
     struct text *held = side == HB_FROM_CLIENT ? &p->held_client : &p->held_backend;
 
     for (size_t at = 0; at < bytes.len && !p->failed;) {
-        size_t n = p->mode == MODE_WHOLE   ? bytes.len
-                   : p->mode == MODE_BYTES ? 1
-                                           : 1 + testenv_below(&p->t, 40);
+        size_t n = p->mode == MODE_WHOLE  ? bytes.len
+                   : p->mode == MODE_CUTS ? 1 + testenv_below(&p->t, 40)
+                                          : 1;
         n = n < bytes.len - at ? n : bytes.len - at;
         append(held, bytes.p + at, n);
         at += n;
@@ -280,6 +291,11 @@ static void configure(struct play *p, const char *words, const char *scheme)
     p->set.implicit = strstr(words, "implicit") != NULL;
     p->in_tls = p->set.implicit;
     p->s = hb_proto_new(p->proto, &p->set, &p->t.env);
+    if (p->s == NULL) {
+        p->closed = true;
+        say(p, "no session");
+        return;
+    }
     take_step(p, hb_proto_start(p->s, &p->sink));
 }
 
@@ -372,8 +388,8 @@ static void play_line(struct play *p, const char *line, struct text *segment, en
     }
 }
 
-/* True if the dialogue went as written. */
-static bool play_file(const char *path, const char *scheme, enum mode mode, uint64_t seed)
+/* True if the dialogue went as written. n: the seed of the cuts, or the allocation that fails. */
+static bool play_file(const char *path, const char *scheme, enum mode mode, size_t n, size_t *num_allocs)
 {
     struct play *p = calloc(1, sizeof *p);
     struct text segment = {0};
@@ -388,7 +404,8 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, uint
     }
     p->path = path;
     p->mode = mode;
-    testenv_init(&p->t, seed);
+    testenv_init(&p->t, n);
+    p->t.fail_at = mode == MODE_POOR ? n : 0;
     p->sink = (struct hb_proto_sink){p, to_client, to_backend};
     while (!p->failed && fgets(line, sizeof line, f) != NULL) {
         const char *rest;
@@ -420,10 +437,13 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, uint
     }
     (void)fclose(f);
     hb_proto_free(&p->s);
+    *num_allocs = p->t.num_allocs;
     if (p->t.held > 0) {
+        p->failed = false;
+        p->shame = true;
         say(p, "%zu blocks were not given back", p->t.held);
     }
-    bool ok = !p->failed;
+    bool ok = !p->failed || p->excused;
     free(segment.p);
     free(p->client.p);
     free(p->backend.p);
@@ -433,21 +453,38 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, uint
     return ok;
 }
 
+static bool play_all_ways(const char *path, const char *scheme)
+{
+    size_t allocs = 0;
+    size_t ignored;
+    bool ok = play_file(path, scheme, MODE_WHOLE, 1, &ignored) && play_file(path, scheme, MODE_BYTES, 1, &allocs);
+
+    for (size_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
+        ok = play_file(path, scheme, MODE_CUTS, seed, &ignored);
+    }
+    for (size_t at = 1; ok && at <= allocs && at <= POOR_MAX; at++) {
+        ok = play_file(path, scheme, MODE_POOR, at, &ignored);
+    }
+    return ok;
+}
+
 int main(int argc, char **argv)
 {
+    bool wrong = argc > 3 && strcmp(argv[1], "--wrong") == 0; /* every dialogue must be reported */
+    int first = wrong ? 3 : 2;
     unsigned failed = 0;
 
-    if (argc < 3) {
-        printf("usage: dialogue SCHEME FILE...\n");
+    if (argc <= first) {
+        printf("usage: dialogue [--wrong] SCHEME FILE...\n");
         return 2;
     }
-    for (int i = 2; i < argc; i++) {
-        bool ok = play_file(argv[i], argv[1], MODE_WHOLE, 1) && play_file(argv[i], argv[1], MODE_BYTES, 1);
-        for (uint64_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
-            ok = play_file(argv[i], argv[1], MODE_CUTS, seed);
+    for (int i = first; i < argc; i++) {
+        bool ok = play_all_ways(argv[i], argv[first - 1]);
+        if (wrong && ok) {
+            printf("%s: is wrong, and nobody noticed\n", argv[i]);
         }
-        failed += !ok;
+        failed += ok == wrong;
     }
-    printf("%s: %d dialogues, %u failed\n", argv[1], argc - 2, failed);
+    printf("%s: %d dialogues, %u failed\n", argv[first - 1], argc - first, failed);
     return failed > 0 ? 1 : 0;
 }
