@@ -15,6 +15,8 @@
 static struct gw_problems *problems_now;
 static const char *path_now;
 
+static void report(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
 static void report(cfg_t *cfg, const char *fmt, va_list ap)
 {
     char where[600];

@@ -445,7 +445,7 @@ static void set_reading(struct gw_session *s)
 {
     const struct gw_phase_row *row = &gw_phases[s->phase];
     bool client = row->client != RD_HOLD && hb_buf_len(&s->client.held) == 0 &&
-                  gw_end_queued(&s->backend) < GW_HIGH_WATER && gw_end_queued(&s->client) < 4 * GW_HIGH_WATER;
+                  gw_end_queued(&s->backend) < GW_HIGH_WATER && gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
     bool backend = row->backend != RD_HOLD && hb_buf_len(&s->backend.held) == 0 &&
                    gw_end_queued(&s->client) < GW_HIGH_WATER;
 

@@ -15,8 +15,8 @@
 #include <uv.h>
 
 /* One read takes at most this much of a busy socket; a quiet one (before login) at most GW_READ_SMALL. */
-#define GW_READ_LARGE (256u * 1024u)
-#define GW_READ_SMALL (32u * 1024u)
+#define GW_READ_LARGE 262144u
+#define GW_READ_SMALL 32768u
 /* Most bytes read from one side that may wait for the other. */
 #define GW_HELD_MAX (GW_READ_LARGE + 65536u)
 

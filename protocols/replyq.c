@@ -3,7 +3,7 @@
 
 void hb_replyq_init(struct hb_replyq *q)
 {
-    hb_buf_init(&q->entries, HB_REPLYQ_MAX * 257u);
+    hb_buf_init(&q->entries, (size_t)HB_REPLYQ_MAX * 257u);
     q->num = 0;
 }
 

@@ -11,7 +11,7 @@
 #include <hb/cursor.h>
 
 #define CHAIN_MAX   10u
-#define MESSAGE_MAX (100u * 1024u)
+#define MESSAGE_MAX 102400u
 #define PROBE_LEN   32u
 #define NAMES_MAX   1000u /* PKI-06 */
 
@@ -159,7 +159,8 @@ static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
         if (name.len == 0) {
             break;
         }
-        struct hb_span shown = name.len > 2 && name.p[0] == '*' ? hb_span_skip(name, 2) : name;
+        struct hb_span shown =
+            name.len > 2 && name.p[0] == '*' && name.p[1] == '.' ? hb_span_skip(name, 2) : name;
         if (hb_dns_name_covers(shown, shown, &wildcard) && hb_bld_ok(&names)) { /* harmless to print */
             hb_bld_str(&names, names.len > 0 ? "," : "");
             hb_bld_put(&names, name);
@@ -297,7 +298,7 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
     cred->kind = cert.key_kind;
     cred->not_before = cert.not_before;
     cred->not_after = cert.not_after;
-    cred->memory_len = 2 * work->len + 1 + 2u * num;
+    cred->memory_len = 2 * work->len + 1 + 2u * (size_t)num;
     cred->memory = env->alloc(env->ctx, cred->memory_len);
     if (cred->memory == NULL) {
         return HB_E_NO_MEMORY;

@@ -172,5 +172,5 @@ uint64_t hb_der_time(struct hb_cur *c)
     if (year < 1970) {
         return 0; /* before our clocks begin: long ago is all that matters */
     }
-    return days(year, month, day) * 86400u + hour * 3600u + minute * 60u + second;
+    return days(year, month, day) * 86400u + (uint64_t)hour * 3600u + (uint64_t)minute * 60u + second;
 }

@@ -34,7 +34,7 @@ struct hb_tls_lane;
 /* The largest record on the wire, header included: what the read buffer must hold beyond one read. */
 #define HB_TLS_RECORD_MAX (5u + 16384u + 2048u)
 /* Room the output builder must have at every call of hb_tls_next() and hb_tls_close(): the longest flight. */
-#define HB_TLS_FLIGHT_MAX (128u * 1024u)
+#define HB_TLS_FLIGHT_MAX 131072u
 
 enum hb_tls_ev {
     HB_TLS_NONE,   /* the input is used up: send `out`, read more */
