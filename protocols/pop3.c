@@ -142,7 +142,8 @@ static enum kind kind_of(struct hb_span verb, struct hb_span args)
         return args.len > 0 ? KIND_AUTH : KIND_MULTI;
     }
     if (hb_span_is(verb, "RETR") || hb_span_is(verb, "TOP") ||
-        ((hb_span_is(verb, "LIST") || hb_span_is(verb, "UIDL") || hb_span_is(verb, "LANG")) && args.len == 0)) {
+        ((hb_span_is(verb, "LIST") || hb_span_is(verb, "UIDL") || hb_span_is(verb, "LANG")) &&
+         args.len == 0)) {
         return KIND_MULTI;
     }
     if (hb_span_is(verb, "UTF8")) {
@@ -152,7 +153,8 @@ static enum kind kind_of(struct hb_span verb, struct hb_span args)
 }
 
 /* What is answered here and not by the backend; NEXT with *here false: forward it. */
-static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb, struct hb_span args, bool *here)
+static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb, struct hb_span args,
+                                bool *here)
 {
     bool must_wait = busy(s); /* our answer would overtake the backend's, or tear it */
 
@@ -172,7 +174,8 @@ static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb,
     struct hb_span rest = args;
     struct hb_span mech = hb_word(&rest);
     bool auth = hb_span_is(verb, "AUTH");
-    bool plain = is_login(verb) && !hb_span_is(verb, "APOP") && (!auth || mech.len == 0 || hb_mech_plain(mech));
+    bool plain =
+        is_login(verb) && !hb_span_is(verb, "APOP") && (!auth || mech.len == 0 || hb_mech_plain(mech));
     if ((plain && hb_hide_passwords(s)) || (auth && hb_mech_layered(mech) && !s->secured)) {
         return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR TLS required, use STLS first");
     }
@@ -239,7 +242,8 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
 
 /* ---- the backend's side ---- */
 
-/* GEN-09: the APOP challenge of a link that STLS will replace is of no use; "[XCLIENT] " is not for clients. */
+/* GEN-09: the APOP challenge of a link that STLS will replace is of no use; "[XCLIENT] " is not for clients.
+ */
 static void pass_greeting(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span text = hb_span_skip(line, 3);
@@ -264,7 +268,8 @@ static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 {
     if (!hb_has_prefix(line, "+OK")) {
         bye(s, HB_BYE_BACKEND);
-        return hb_end(s, hb_has_prefix(line, "-ERR") ? HB_E_PROTO_BACKEND_REFUSED : HB_E_PROTO_BACKEND_GREETING);
+        return hb_end(s,
+                      hb_has_prefix(line, "-ERR") ? HB_E_PROTO_BACKEND_REFUSED : HB_E_PROTO_BACKEND_GREETING);
     }
     s->backend_state = HB_BACKEND_UP;
     if (!s->greeted) {

@@ -1,4 +1,5 @@
-/* smtp.c: SMTP and submission (RFC 5321, 6409), STARTTLS (RFC 3207), client's side; smtp_reply.c has the other.
+/* smtp.c: SMTP and submission (RFC 5321, 6409), STARTTLS (RFC 3207), client's side; smtp_reply.c has the
+ * other.
  *
  * The session stays framed to its end: each message begins and ends a passage
  * of content (DATA, BDAT) in which nobody looks for commands. An answer of our
@@ -55,7 +56,8 @@ static void too_long(struct hb_proto_session *s, struct hb_span head)
 {
     bool auth = state(s)->sasl || hb_has_prefix(head, "AUTH ");
 
-    hb_say(s, no_tag, auth ? "500 5.5.6 Authentication Exchange line is too long" : "500 5.5.2 Line too long");
+    hb_say(s, no_tag,
+           auth ? "500 5.5.6 Authentication Exchange line is too long" : "500 5.5.2 Line too long");
 }
 
 static void greet(struct hb_proto_session *s)
@@ -191,7 +193,8 @@ static const char *auth_refusal(struct hb_proto_session *s, struct hb_span args)
     if (!s->secured && (hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)))) {
         return "504 5.5.4 Encryption required for requested authentication mechanism"; /* SMTP-16 */
     }
-    if ((mech.len > 0 && !hb_plain_word(mech)) || hb_span_is(mech, "EXTERNAL")) { /* who we are to the backend is not for clients */
+    if ((mech.len > 0 && !hb_plain_word(mech)) ||
+        hb_span_is(mech, "EXTERNAL")) { /* who we are to the backend is not for clients */
         return "504 5.5.4 Unrecognized authentication type";
     }
     return NULL;
@@ -223,8 +226,9 @@ static enum hb_smtp_kind kind_of(struct hb_span verb)
     static const struct {
         const char *verb;
         enum hb_smtp_kind kind;
-    } rows[] = {{"EHLO", HB_SMTP_EHLO}, {"HELO", HB_SMTP_HELO}, {"MAIL", HB_SMTP_MAIL}, {"DATA", HB_SMTP_DATA},
-                {"AUTH", HB_SMTP_AUTH}, {"RSET", HB_SMTP_RSET}, {"QUIT", HB_SMTP_QUIT}};
+    } rows[] = {{"EHLO", HB_SMTP_EHLO}, {"HELO", HB_SMTP_HELO}, {"MAIL", HB_SMTP_MAIL},
+                {"DATA", HB_SMTP_DATA}, {"AUTH", HB_SMTP_AUTH}, {"RSET", HB_SMTP_RSET},
+                {"QUIT", HB_SMTP_QUIT}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (hb_span_is(verb, rows[i].verb)) {
@@ -234,7 +238,8 @@ static enum hb_smtp_kind kind_of(struct hb_span verb)
     return HB_SMTP_OTHER;
 }
 
-static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, struct hb_span verb, struct hb_span args)
+static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, struct hb_span verb,
+                            struct hb_span args)
 {
     struct hb_smtp_state *t = state(s);
     enum hb_smtp_kind kind = kind_of(verb);
@@ -316,8 +321,8 @@ static enum hb_unit chunk(struct hb_proto_session *s, struct hb_span *in)
     return t->bdat == 0 && t->bdat_answer != NULL ? refuse(s, t->bdat_answer) : HB_UNIT_NEXT;
 }
 
-/* SMTP-06: a newline that is not CRLF might end the message for the backend, and what follows would be commands
- * nobody sent. Nothing more goes there; the rest is dropped and the session ends. */
+/* SMTP-06: a newline that is not CRLF might end the message for the backend, and what follows would be
+ * commands nobody sent. Nothing more goes there; the rest is dropped and the session ends. */
 static enum hb_unit drop_data(struct hb_proto_session *s, struct hb_span *in)
 {
     struct hb_dot_result r = hb_dot_scan(&state(s)->dot, *in, false);

@@ -1,4 +1,5 @@
-/* smtp_reply.c: the backend's side of SMTP: replies by count, never by text (SMTP-02), and EHLO's list edited.
+/* smtp_reply.c: the backend's side of SMTP: replies by count, never by text (SMTP-02), and EHLO's list
+ * edited.
  *
  * A reply is lines "ddd-text" and a last "ddd text" or "ddd". EHLO's lines are
  * held back one line: only when it is known whether another follows can "-" or
@@ -29,7 +30,8 @@ static void flush_held_back(struct hb_proto_session *s, bool more)
 
 static bool hold_back(struct hb_proto_session *s, struct hb_span text)
 {
-    return hb_buf_add(&s->saved, s->env, hb_span_str("=")) == HB_OK && hb_buf_add(&s->saved, s->env, text) == HB_OK;
+    return hb_buf_add(&s->saved, s->env, hb_span_str("=")) == HB_OK &&
+           hb_buf_add(&s->saved, s->env, text) == HB_OK;
 }
 
 /* "AUTH mech ..." or "AUTH=mech ...": without mechanisms that cannot or must not be used; no line if none is
@@ -173,15 +175,15 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
     }
 }
 
-/* What this reply may be: one that asks for more only where a command can be gone on with, and unasked only 421
- * (SMTP-02). A server that seems to say anything else is out of step with us; only closing is safe then. An early
- * reply to a message that is still passing is its own fault, and passes. */
-static bool expected(const struct hb_smtp_state *t, uint8_t kind, unsigned code)
+/* What this reply may be: one that asks for more only where a command can be gone on with, and unasked only a
+ * goodbye (SMTP-02: 421; some say 451). A server that seems to say anything else is out of step with us, and
+ * only closing is safe then. */
+static bool expected(uint8_t kind, unsigned code)
 {
     if (code >= 300 && code < 400) {
         return (kind == HB_SMTP_AUTH && code == 334) || (kind == HB_SMTP_DATA && code == 354);
     }
-    return kind != 0 || code == 421 || t->data;
+    return kind != 0 || code >= 400;
 }
 
 static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
@@ -194,7 +196,7 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
     bool in_greeting = s->backend_state == HB_BACKEND_GREETING;
     uint8_t kind = hb_replyq_front(&s->queue);
     if (!parse(line, &code, &last, &text) || (t->in_reply != 0 && t->in_reply != code) ||
-        (!in_greeting && !expected(t, kind, code))) {
+        (!in_greeting && !expected(kind, code))) {
         hb_smtp_bye(s, HB_BYE_BACKEND);
         return hb_end(s, in_greeting ? HB_E_PROTO_BACKEND_GREETING : HB_E_PROTO_BACKEND_REPLY);
     }
@@ -214,7 +216,8 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
     if (last && kind != 0) {
         replied(s, (enum hb_smtp_kind)kind, code);
     }
-    return last && code == 421 ? hb_end(s, HB_E_PROTO_BACKEND_LOST) : HB_UNIT_NEXT; /* SMTP-20 */
+    bool goodbye = last && (code == 421 || kind == 0); /* SMTP-20 */
+    return goodbye ? hb_end(s, HB_E_PROTO_BACKEND_LOST) : HB_UNIT_NEXT;
 }
 
 enum hb_unit hb_smtp_backend(struct hb_proto_session *s, struct hb_span *in)

@@ -1,9 +1,10 @@
 /* run.c: plays dialogues (fixtures/dialogues/README.md) against a protocol session, as a gateway would.
  *
- * Each file is played whole, byte by byte, and in random cuts; what each side gets and what the session asks for
- * must be the same every time. Then it is played with the first, the second, ... allocation failing: the session
- * may go on as written or close, and nothing else. The player does for the session what the gateway does: it keeps bytes that were
- * not taken, offers them again after the other side spoke, and hands the residue of an upgrade over. */
+ * Each file is played whole, byte by byte, and in random cuts; what each side gets and what the session asks
+ * for must be the same every time. Then it is played with the first, the second, ... allocation failing: the
+ * session may go on as written or close, and nothing else. The player does for the session what the gateway
+ * does: it keeps bytes that were not taken, offers them again after the other side spoke, and hands the
+ * residue of an upgrade over. */
 #include "testenv.h"
 
 #include <hb/proto.h>
@@ -12,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX  400000u
-#define NUM_CUTS  12
+#define TEXT_MAX 400000u
+#define NUM_CUTS 12
 
-#define POOR_MAX  200u /* allocations that are made to fail, one in each run */
+#define POOR_MAX 200u /* allocations that are made to fail, one in each run */
 
 enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS, MODE_POOR };
 
@@ -33,11 +34,11 @@ struct play {
     const struct hb_proto *proto;
     struct hb_proto_session *s;
     struct hb_proto_sink sink;
-    struct text client, backend;       /* what each side got and nobody has asked for yet */
+    struct text client, backend;           /* what each side got and nobody has asked for yet */
     struct text held_client, held_backend; /* sent, not taken yet */
-    enum hb_proto_want want;           /* the last request other than MORE and WAIT */
+    enum hb_proto_want want;               /* the last request other than MORE and WAIT */
     enum hb_code why;
-    bool asked;                        /* ...which no line has mentioned yet */
+    bool asked; /* ...which no line has mentioned yet */
     bool closed, backend_touched, in_tls;
     bool failed;
     bool excused; /* MODE_POOR: the session had no memory, and closed */
@@ -457,7 +458,8 @@ static bool play_all_ways(const char *path, const char *scheme)
 {
     size_t allocs = 0;
     size_t ignored;
-    bool ok = play_file(path, scheme, MODE_WHOLE, 1, &ignored) && play_file(path, scheme, MODE_BYTES, 1, &allocs);
+    bool ok =
+        play_file(path, scheme, MODE_WHOLE, 1, &ignored) && play_file(path, scheme, MODE_BYTES, 1, &allocs);
 
     for (size_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
         ok = play_file(path, scheme, MODE_CUTS, seed, &ignored);

@@ -1,8 +1,9 @@
-/* fuzz_proto_smtp.c: conversations on a listener of smtp (proto_fuzz.h), and the same client against a server.
+/* fuzz_proto_smtp.c: conversations on a listener of smtp (proto_fuzz.h), and the same client against a
+ * server.
  *
- * The server reads what the session forwards the way the most careless servers do: LF, CR or CRLF ends a line,
- * any blank separates words, a message ends with a dot between any of those line ends. Even so it must find
- * commands, chunks and messages where the session sees them (SEC-05, ATK-46):
+ * The server reads what the session forwards the way the most careless servers do: LF, CR or CRLF ends a
+ * line, any blank separates words, a message ends with a dot between any of those line ends. Even so it must
+ * find commands, chunks and messages where the session sees them (SEC-05, ATK-46):
  *   - it never reads a command that is not for it (XCLIENT, STARTTLS, ...), however that was hidden;
  *   - where a message ends for it, it ends with CRLF . CRLF;
  *   - its replies, one to each command it reads, are always ones the session waits for. */
@@ -21,7 +22,12 @@
 
 #define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
 
-enum { NO_CHUNKING = 1, NO_DATA = 2, SLOW = 4, BY_BYTES = 8 }; /* bits of the input's first byte, for the server */
+enum {
+    NO_CHUNKING = 1,
+    NO_DATA = 2,
+    SLOW = 4,
+    BY_BYTES = 8
+}; /* bits of the input's first byte, for the server */
 
 enum reading { COMMAND, MESSAGE, CHUNK, ANSWER };
 
@@ -35,13 +41,13 @@ struct server {
     char line[LINE_MAX_SERVER];
     size_t line_len;
     unsigned long chunk;
-    bool last_cr;        /* the last byte ended a line, if the line may end with CR alone */
-    bool ended_by_cr;    /* a message ended so: only its LF may follow */
-    uint8_t recent[5];   /* the last bytes of the message */
+    bool last_cr;      /* the last byte ended a line, if the line may end with CR alone */
+    bool ended_by_cr;  /* a message ended so: only its LF may follow */
+    uint8_t recent[5]; /* the last bytes of the message */
     size_t message_len;
     char replies[REPLIES_MAX];
     size_t replies_len;
-    uint8_t *held;       /* the client's bytes that were not taken yet */
+    uint8_t *held; /* the client's bytes that were not taken yet */
     size_t held_len;
     bool closed;
     enum hb_code why;
@@ -240,7 +246,8 @@ static void serve(const uint8_t *data, size_t len)
     memset(&v, 0, sizeof v);
     testenv_init(&v.t, 1);
     v.flags = data[0];
-    v.set = (struct hb_proto_settings){.host = "mail.test", .implicit = true, .tls_usable = true, .max_bad = 200};
+    v.set =
+        (struct hb_proto_settings){.host = "mail.test", .implicit = true, .tls_usable = true, .max_bad = 200};
     v.sink = (struct hb_proto_sink){&v, to_client, to_server};
     v.held = malloc(len);
     v.s = hb_proto_new(hb_proto_find("smtp", &implicit), &v.set, &v.t.env);
