@@ -231,6 +231,7 @@ static const struct hb_tagged_dialect dialect = {
     .never = never,
     .refuse_args = refuse_args,
     .mechanism = mechanism,
+    .status_is_text = true,
     .greeting = greeting,
     .pass = pass,
 };

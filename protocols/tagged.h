@@ -55,6 +55,8 @@ struct hb_tagged_dialect {
     bool exchange_literals; /* lines of an AUTHENTICATE exchange may announce literals */
     /* The backend's greeting, whole; says what the client shall see. */
     enum hb_unit (*greeting)(struct hb_proto_session *s, struct hb_span line);
+    bool status_is_text; /* OK, NO, BAD, BYE, PREAUTH and "+" end with words for people: never with a literal
+                          */
     bool greeting_literals; /* the greeting may hold literals: wait for all of it */
     /* A backend line (not one behind a literal), to be edited for the client. */
     void (*pass)(struct hb_proto_session *s, struct hb_span line);

@@ -122,6 +122,30 @@ static void keep_tail(struct hb_tagged_state *t, struct hb_span bytes)
     t->tail_len = (uint8_t)(keep + bytes.len);
 }
 
+/* A status, or "+". */
+static bool is_status(struct hb_span line)
+{
+    static const char *const words[] = {"OK", "NO", "BAD", "BYE", "PREAUTH"};
+    struct hb_span tag = hb_word(&line);
+    struct hb_span word = hb_word(&line);
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (hb_span_is(word, words[i])) {
+            return true;
+        }
+    }
+    return hb_span_is(tag, "+");
+}
+
+/* Lines that are looked at, or edited, are kept whole; all others are data. */
+static bool is_data(struct hb_span line)
+{
+    struct hb_span rest = line;
+
+    (void)hb_word(&rest);
+    return !is_status(line) && !hb_span_is(hb_word(&rest), "CAPABILITY");
+}
+
 static enum hb_unit line_over(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_tagged_state *t = state(s);
@@ -203,21 +227,6 @@ static enum hb_unit collect_greeting(struct hb_proto_session *s, struct hb_span 
     return unit;
 }
 
-/* Lines that are looked at, or edited, are kept whole; all others are data. */
-static bool is_data(struct hb_span line)
-{
-    static const char *const looked_at[] = {"OK", "NO", "BAD", "BYE", "PREAUTH", "CAPABILITY"};
-    struct hb_span tag = hb_word(&line);
-    struct hb_span word = hb_word(&line);
-
-    for (size_t i = 0; i < sizeof looked_at / sizeof looked_at[0]; i++) {
-        if (hb_span_is(word, looked_at[i])) {
-            return false;
-        }
-    }
-    return !hb_span_is(tag, "+");
-}
-
 /* A line of data that turns out to be long is let go at exactly STREAM_FROM bytes, however it was cut. */
 static enum hb_unit begin_streaming(struct hb_proto_session *s, struct hb_span *in)
 {
@@ -274,7 +283,8 @@ enum hb_unit hb_tagged_backend(struct hb_proto_session *s, struct hb_span *in)
     }
     unit = backend_line(s, line);
     if (unit == HB_UNIT_NEXT) {
-        unit = line_over(s, line);
+        bool text = s->row->dialect->status_is_text && is_status(line);
+        unit = line_over(s, text ? hb_span(NULL, 0) : line);
     }
     hb_backend_done(s, in);
     return unit;
