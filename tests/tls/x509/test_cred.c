@@ -137,21 +137,14 @@ static void test_names(void **state)
         const char *cred, *host;
         enum hb_name_match want;
     } rows[] = {
-        {"ecdsa-p256", "mail.test", HB_NAME_EXACT},
-        {"ecdsa-p256", "LOCALHOST", HB_NAME_EXACT},
-        {"ecdsa-p256", "127.0.0.1", HB_NAME_NONE},
-        {"ecdsa-p256", "ecdsa-p256 (test)", HB_NAME_NONE},
-        {"ecdsa-p256", "a.mail.test", HB_NAME_NONE},
-        {"ecdsa-p256", "", HB_NAME_NONE},
-        {"wildcard", "a.wild.test", HB_NAME_WILDCARD},
-        {"wildcard", "wild.test", HB_NAME_NONE},
-        {"wildcard", "a.b.wild.test", HB_NAME_NONE},
-        {"wildcard", "*.wild.test", HB_NAME_NONE},
-        {"cn-only", "cn.test", HB_NAME_EXACT},
-        {"many", "mail.test", HB_NAME_EXACT},
+        {"ecdsa-p256", "mail.test", HB_NAME_EXACT},    {"ecdsa-p256", "LOCALHOST", HB_NAME_EXACT},
+        {"ecdsa-p256", "127.0.0.1", HB_NAME_NONE},     {"ecdsa-p256", "ecdsa-p256 (test)", HB_NAME_NONE},
+        {"ecdsa-p256", "a.mail.test", HB_NAME_NONE},   {"ecdsa-p256", "", HB_NAME_NONE},
+        {"wildcard", "a.wild.test", HB_NAME_WILDCARD}, {"wildcard", "wild.test", HB_NAME_NONE},
+        {"wildcard", "a.b.wild.test", HB_NAME_NONE},   {"wildcard", "*.wild.test", HB_NAME_NONE},
+        {"cn-only", "cn.test", HB_NAME_EXACT},         {"many", "mail.test", HB_NAME_EXACT},
         {"many", "n40.many.test", HB_NAME_EXACT}, /* although the wildcard covers it as well */
-        {"many", "n41.many.test", HB_NAME_WILDCARD},
-        {"many", "many.test", HB_NAME_NONE},
+        {"many", "n41.many.test", HB_NAME_WILDCARD},   {"many", "many.test", HB_NAME_NONE},
     };
     struct testenv t;
 
@@ -170,6 +163,60 @@ static void test_names(void **state)
     assert_true(hb_span_is(hb_cred_first_name(hb_cred_at(store, 0)), "*.wild.test"));
     assert_true(hb_span_is(hb_cred_first_name(hb_cred_at(store, 1)), "n1.many.test"));
     assert_null(hb_cred_at(store, 2));
+    hb_cred_store_free(&store);
+    assert_int_equal(t.held, 0);
+}
+
+/* Of 1001 names the last is not looked at (PKI-06); names with NUL, blanks, high bytes or a star elsewhere
+ * cover nothing and are not shown. The certificate is made here: its key is P-256's base point, the scalar 1.
+ */
+static void test_names_limit(void **state)
+{
+    static const char head[] =
+        "30{30{a0{02{02}}02{01}30{06{2a8648ce3d040302}}30{}30{17{'260101000000Z'}17{'270101000000Z'}}"
+        "30{}30{30{06{2a8648ce3d0201}06{2a8648ce3d030107}}03{00 04"
+        "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5}}"
+        "a3{30{30{06{551d11}04{30{";
+    static const char tail[] = "}}}}}}30{06{2a8648ce3d040302}}03{00 30{02{01}02{01}}}}";
+    static const char key[] = "30{02{01}04{01}a0{06{2a8648ce3d030107}}}";
+    static char crt_text[1 << 17], key_text[1024];
+    static uint8_t der[1 << 17];
+    struct hb_cred_facts facts;
+    struct testenv t;
+
+    (void)state;
+    testenv_init(&t, 9); /* 2026-06-01 */
+    struct hb_cred_store *store = hb_cred_store_new(&t.env);
+    (void)armour("EC PRIVATE KEY", hb_span(der, asn1(key, der, sizeof der)), key_text, sizeof key_text);
+
+    size_t len = (size_t)snprintf(text, sizeof text, "%s", head);
+    for (unsigned i = 1; i <= 1001; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "82{'n%u.test'}", i);
+    }
+    (void)snprintf(text + len, sizeof text - len, "%s", tail);
+    (void)armour("CERTIFICATE", hb_span(der, asn1(text, der, sizeof der)), crt_text, sizeof crt_text);
+    assert_int_equal(hb_cred_store_add(store, hb_span_str(crt_text), hb_span_str(key_text), &facts), HB_OK);
+    assert_int_equal(facts.num_names, 1000);
+    const struct hb_cred *cred = hb_cred_at(store, 0);
+    assert_int_equal(hb_cred_covers(cred, hb_span_str("n1000.test")), HB_NAME_EXACT);
+    assert_int_equal(hb_cred_covers(cred, hb_span_str("n1001.test")), HB_NAME_NONE);
+
+    (void)snprintf(
+        text, sizeof text,
+        "%s82{'mail.test'00}82{'ma il.test'}82{'m'c3a4'il.test'}82{'m*.mail.test'}82{'*'0a'mail.test'}"
+        "82{'*.test'}82{'192.0.2.1'}82{'good.test'}%s",
+        head, tail);
+    (void)armour("CERTIFICATE", hb_span(der, asn1(text, der, sizeof der)), crt_text, sizeof crt_text);
+    assert_int_equal(hb_cred_store_add(store, hb_span_str(crt_text), hb_span_str(key_text), &facts), HB_OK);
+    assert_int_equal(facts.num_names, 8);
+    assert_string_equal(facts.names, "*.test,good.test"); /* shown, but it covers nothing */
+    cred = hb_cred_at(store, 1);
+    static const char *const nobody[] = {"mail.test", "m.mail.test", "a.test", "192.0.2.1"};
+    for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {
+        assert_int_equal(hb_cred_covers(cred, hb_span_str(nobody[i])), HB_NAME_NONE);
+    }
+    assert_int_equal(hb_cred_covers(cred, hb_span_str("good.test")), HB_NAME_EXACT);
     hb_cred_store_free(&store);
     assert_int_equal(t.held, 0);
 }
@@ -413,11 +460,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),      cmocka_unit_test(test_time_boundaries),
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_sign),          cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_chains),        cmocka_unit_test(test_references),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_messages),    cmocka_unit_test(test_time_boundaries),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_names_limit), cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_references),  cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
