@@ -40,6 +40,7 @@ struct play {
     enum hb_code why;
     bool asked; /* ...which no line has mentioned yet */
     bool closed, backend_touched, in_tls;
+    bool opaque;                       /* the player itself relays */
     bool failed;
     bool excused; /* MODE_POOR: the session had no memory, and closed */
     bool shame;   /* what nothing excuses */
@@ -151,6 +152,11 @@ static bool offer(struct play *p, enum hb_proto_side side)
 
     if (held->len == 0 || p->closed || p->asked) {
         return false;
+    }
+    if (p->opaque) {
+        append(side == HB_FROM_CLIENT ? &p->backend : &p->client, held->p, held->len);
+        held->len = 0;
+        return true;
     }
     uint8_t *exact = malloc(held->len); /* a block of its own, so that a sanitizer sees a byte too far */
     if (exact == NULL) {
@@ -347,6 +353,8 @@ static bool play_event(struct play *p, const char *line)
         }
     } else if (starts(line, "opaque", &rest)) {
         expect_want(p, HB_WANT_OPAQUE, "an opaque relay");
+        p->opaque = true;
+        settle(p);
     } else if (starts(line, "untouched", &rest)) {
         if (p->backend_touched) {
             say(p, "the backend was told something");
