@@ -1,8 +1,8 @@
 /* proto_fuzz.c: the gateway's part, in short, and the promises of hb/proto.h as invariants:
  * never more used than given; nothing said behind CLOSE; no byte to the backend before TLS where it is
  * required, and never more behind the handshake than the client said there (GEN-03, GEN-06); held memory
- * within a bound and none after the end; and the same bytes in one piece or one by one lead to the same
- * conversation. */
+ * within a bound and none after the end; the same when an allocation fails; and the same bytes in one piece
+ * or one by one lead to the same conversation. */
 #include "proto_fuzz.h"
 
 #include "testenv.h"
@@ -209,7 +209,9 @@ static void event(struct play *p, uint8_t c)
     carry(p, step);
 }
 
-static void play(struct play *p, const struct hb_proto *proto, const uint8_t *data, size_t len, bool by_bytes)
+/* fail_at: the n-th allocation fails; 0 never. */
+static void play(struct play *p, const struct hb_proto *proto, const uint8_t *data, size_t len, bool by_bytes,
+                 size_t fail_at)
 {
     uint8_t flags = len > 0 ? data[0] : 0;
     struct text segment = {0};
@@ -217,6 +219,7 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
 
     memset(p, 0, sizeof *p);
     testenv_init(&p->t, 1);
+    p->t.fail_at = fail_at;
     p->by_bytes = by_bytes;
     p->set = (struct hb_proto_settings){
         .host = "mail.test",
@@ -230,6 +233,10 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
     p->sink = (struct hb_proto_sink){p, to_client, to_backend};
     p->secured = p->set.implicit;
     p->s = hb_proto_new(proto, &p->set, &p->t.env);
+    if (p->s == NULL) {
+        PROMISE(fail_at == 1);
+        return;
+    }
     carry(p, hb_proto_start(p->s, &p->sink));
     for (size_t i = 1; i <= len; i++) {
         uint8_t c = i < len ? data[i] : 0xfd;
@@ -294,8 +301,10 @@ void proto_fuzz(const char *scheme, const uint8_t *data, size_t len)
     const struct hb_proto *proto = hb_proto_find(scheme, &implicit);
 
     PROMISE(proto != NULL);
-    play(&whole, proto, data, len, false);
-    play(&bytes, proto, data, len, true);
+    play(&whole, proto, data, len, true, 1 + len % 32); /* without memory the same promises hold */
+    wipe(&whole);
+    play(&whole, proto, data, len, false, 0);
+    play(&bytes, proto, data, len, true, 0);
     bool alike = strcmp(whole.asked, bytes.asked) == 0 &&
                  same(whole.said[HB_FROM_CLIENT], bytes.said[HB_FROM_CLIENT]) &&
                  same(whole.said[HB_FROM_BACKEND], bytes.said[HB_FROM_BACKEND]);
