@@ -286,7 +286,7 @@ static void capa_sasl(struct hb_proto_session *s, struct hb_span list)
     bool any = false;
 
     while (list.len > 0) {
-        struct hb_span mech = hb_word(&list);
+        struct hb_span mech = hb_word_loose(&list);
         if (mech.len > 0 && hb_keep_mechanism(s, mech, plus)) {
             hb_to_client(s, hb_span_str(any ? " " : "SASL "));
             hb_to_client(s, mech);
@@ -301,7 +301,7 @@ static void capa_sasl(struct hb_proto_session *s, struct hb_span list)
 static void capa_line(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span rest = line;
-    struct hb_span tag = hb_word(&rest);
+    struct hb_span tag = hb_word_loose(&rest);
 
     if (hb_span_is(line, ".")) {
         if (hb_offer_starttls(s)) {

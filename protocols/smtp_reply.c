@@ -34,11 +34,10 @@ static bool hold_back(struct hb_proto_session *s, struct hb_span text)
            hb_buf_add(&s->saved, s->env, text) == HB_OK;
 }
 
-/* "AUTH mech ..." or "AUTH=mech ...": without mechanisms that cannot or must not be used; no line if none is
- * left (SMTP-12). */
-static bool hold_back_auth(struct hb_proto_session *s, struct hb_span text)
+/* "AUTH mech ..." or "AUTH=mech ...", the head and the list: without mechanisms that cannot or must not be
+ * used; no line if none is left (SMTP-12). */
+static bool hold_back_auth(struct hb_proto_session *s, const char *head, struct hb_span list)
 {
-    struct hb_span list = hb_span_skip(text, 5);
     bool plus = hb_offers_plus(list);
     bool any = false;
 
@@ -49,11 +48,9 @@ static bool hold_back_auth(struct hb_proto_session *s, struct hb_span text)
         }
         if (!any) {
             flush_held_back(s, true);
-            if (!hold_back(s, hb_span_head(text, 4))) {
-                return false;
-            }
         }
-        if (hb_buf_add(&s->saved, s->env, any ? hb_span_str(" ") : hb_span(text.p + 4, 1)) != HB_OK ||
+        if (!(any ? hb_buf_add(&s->saved, s->env, hb_span_str(" ")) == HB_OK
+                  : hold_back(s, hb_span_str(head))) ||
             hb_buf_add(&s->saved, s->env, mech) != HB_OK) {
             return false;
         }
@@ -62,10 +59,9 @@ static bool hold_back_auth(struct hb_proto_session *s, struct hb_span text)
     return true;
 }
 
-static bool dropped_keyword(struct hb_span text)
+static bool dropped_keyword(struct hb_span word)
 {
     static const char *const words[] = {"STARTTLS", "XCLIENT", "XFORWARD", "ATRN", "TURN", "REQUIRETLS"};
-    struct hb_span word = hb_word_loose(&text);
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (hb_span_is(word, words[i])) {
@@ -78,12 +74,15 @@ static bool dropped_keyword(struct hb_span text)
 static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, bool first, bool last)
 {
     struct hb_span rest = text;
+    struct hb_span word = hb_word_loose(&rest);
     bool ok = true;
 
-    state(s)->chunking = !first && (state(s)->chunking || hb_span_is(hb_word_loose(&rest), "CHUNKING"));
-    if (!first && (hb_has_prefix(text, "AUTH ") || hb_has_prefix(text, "AUTH="))) {
-        ok = hold_back_auth(s, text);
-    } else if (first || !dropped_keyword(text)) {
+    state(s)->chunking = !first && (state(s)->chunking || hb_span_is(word, "CHUNKING"));
+    if (!first && hb_span_is(word, "AUTH")) {
+        ok = hold_back_auth(s, "AUTH ", rest);
+    } else if (!first && hb_has_prefix(word, "AUTH=")) {
+        ok = hold_back_auth(s, "AUTH=", hb_span_skip(text, (size_t)(word.p - text.p) + 5));
+    } else if (first || !dropped_keyword(word)) {
         flush_held_back(s, true);
         ok = hold_back(s, text);
     }
