@@ -40,6 +40,7 @@ struct hb_tagged_state {
     uint8_t refusal;          /* what to answer when a refused command is over */
     bool continues;           /* the rest of a command follows a literal */
     bool forward;             /* this command goes to the backend (else it is dropped) */
+    bool asked;               /* the client does not wait for the "+": it is for us (SEC-05) */
     bool await_literal;       /* "+" or the tagged answer decides what comes next */
     bool exchange;            /* AUTHENTICATE or IDLE: one client line for each "+" */
     bool line_due;            /* the "+" came */

@@ -3,7 +3,8 @@
  *   line -> verb -> refused | answered here | forwarded
  *   a line that ends in {n} goes on behind n octets, whatever becomes of the command (IMAP-04)
  *
- * judge() is the one place where policy is looked at; what it lets through is forwarded byte for byte.
+ * judge() is the one place where policy is looked at; what it lets through is forwarded byte for byte, but
+ * that {n+} becomes {n} before login.
  * Invariants: octets of a refused command never reach the backend and are dropped as they come; what we say
  * ourselves stands between the backend's lines, never inside one. */
 #include "tagged.h"
@@ -163,7 +164,9 @@ static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
         break;
     case HB_LITERAL_PLUS:
         t->continues = true;
-        t->client_literal = size;
+        t->await_literal = t->forward && t->asked;
+        t->announced = t->await_literal ? size : 0;
+        t->client_literal = t->await_literal ? 0 : size;
         break;
     }
     return size > LITERAL_BEFORE_LOGIN && !s->authenticated ? no_literal(s) : HB_UNIT_NEXT;
@@ -181,6 +184,21 @@ static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span ta
     return after_line(s, line);
 }
 
+/* Before login no literal goes without the backend's "+": one that takes {n+} for text, or has done with the
+ * command before its octets (NOOP {n+}), would take the octets for commands that nobody judged (SEC-05). */
+static void forward_line(struct hb_proto_session *s, struct hb_span line)
+{
+    uint64_t size;
+
+    state(s)->asked = !s->authenticated && hb_literal_at_end(line, &size) == HB_LITERAL_PLUS;
+    if (state(s)->asked) {
+        hb_to_backend(s, hb_span_head(line, line.len - 2));
+        hb_line_to_backend(s, hb_span_str("}"));
+    } else {
+        hb_line_to_backend(s, line);
+    }
+}
+
 static enum hb_unit forward_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
                                     enum hb_tagged_kind kind)
 {
@@ -189,7 +207,7 @@ static enum hb_unit forward_command(struct hb_proto_session *s, struct hb_span t
     if (code != HB_OK) {
         return hb_end(s, code);
     }
-    hb_line_to_backend(s, line);
+    forward_line(s, line);
     state(s)->forward = true;
     state(s)->exchange = kind == HB_KIND_EXCHANGE;
     state(s)->line_due = false;
@@ -366,13 +384,17 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
     }
     if (t->continues) {
         if (t->forward) {
-            hb_line_to_backend(s, line);
+            forward_line(s, line);
         }
         unit = after_line(s, line);
     } else if (t->exchange) { /* SASL data, or DONE: never a command (IMAP-08) */
         t->line_due = false;
-        hb_line_to_backend(s, line);
-        unit = s->row->dialect->exchange_literals ? after_line(s, line) : HB_UNIT_NEXT;
+        if (s->row->dialect->exchange_literals) {
+            forward_line(s, line);
+            unit = after_line(s, line);
+        } else {
+            hb_line_to_backend(s, line);
+        }
     } else {
         unit = command(s, line);
     }

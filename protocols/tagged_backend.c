@@ -42,9 +42,11 @@ static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb
         t->exchange = false;
         t->line_due = false;
     }
-    if (t->await_literal && newest) { /* refused instead of "+": no octets come */
+    if (t->await_literal && newest) { /* refused instead of "+": no octets come, or they are dropped */
         t->await_literal = false;
-        t->continues = false;
+        t->continues = t->asked;
+        t->client_literal = t->asked ? t->announced : 0;
+        t->forward = false;
     }
 }
 
@@ -61,6 +63,9 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
         if (t->await_literal) {
             t->await_literal = false;
             t->client_literal = t->announced;
+            if (t->asked) {
+                return HB_UNIT_NEXT; /* the client does not wait for it */
+            }
         } else if (t->exchange) {
             t->line_due = true;
         }

@@ -281,7 +281,7 @@ static void time_to_be_silent(void **state) /* GEN-18 GEN-19 */
 static void out_of_memory(void **state)
 {
     (void)state;
-    static const char client[] = "a LOGIN {3+}\r\njoe {6+}\r\nsecret\r\nb NOOP\r\nc CAPABILITY\r\n";
+    static const char client[] = "a LOGIN joe secret\r\nb NOOP\r\nc CAPABILITY\r\n";
     static const char backend[] = "a NO [CAPABILITY X]\r\nb OK\r\n* CAPABILITY IMAP4rev1\r\nc OK\r\n";
     bool failed = true;
     size_t n = 1;
