@@ -35,7 +35,7 @@ static const struct hb_tagged_texts texts = {
 static bool has_plus(struct hb_span list)
 {
     while (list.len > 0) {
-        struct hb_span cap = hb_word(&list);
+        struct hb_span cap = hb_word_loose(&list);
         if (hb_has_prefix(cap, "AUTH=SCRAM-") && hb_has_suffix(cap, "-PLUS")) {
             return true;
         }
@@ -64,7 +64,7 @@ static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
 
     hb_to_client(s, hb_span_str("CAPABILITY"));
     while (list.len > 0) {
-        struct hb_span cap = hb_word(&list);
+        struct hb_span cap = hb_word_loose(&list);
         if (cap.len > 0 && keep_capability(s, cap, plus)) {
             hb_to_client(s, hb_span_str(" "));
             hb_to_client(s, cap);
@@ -87,8 +87,8 @@ static bool is_status(struct hb_span word)
 static void pass(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span rest = line;
-    struct hb_span tag = hb_word(&rest);
-    struct hb_span word = hb_word(&rest);
+    struct hb_span tag = hb_word_loose(&rest);
+    struct hb_span word = hb_word_loose(&rest);
 
     if (hb_span_is(tag, "*") && hb_span_is(word, "CAPABILITY")) {
         hb_to_client(s, hb_span_str("* "));
@@ -104,9 +104,10 @@ static void pass(struct hb_proto_session *s, struct hb_span line)
         hb_line_to_client(s, text.len > 0 ? text : hb_span_str(" Not here"));
         return;
     }
-    if (is_status(word) && end != NULL && hb_has_prefix(rest, "[CAPABILITY ")) {
+    struct hb_span list = rest;
+    if (is_status(word) && end != NULL && hb_span_is(hb_word_loose(&list), "[CAPABILITY")) {
         hb_to_client(s, hb_span(line.p, (size_t)(rest.p + 1 - line.p)));
-        say_capabilities(s, hb_span(rest.p + 12, (size_t)(end - rest.p) - 12));
+        say_capabilities(s, hb_span_head(list, (size_t)(end - list.p)));
         hb_line_to_client(s, hb_span_skip(rest, (size_t)(end - rest.p)));
         return;
     }
@@ -116,8 +117,8 @@ static void pass(struct hb_proto_session *s, struct hb_span line)
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span rest = line;
-    struct hb_span star = hb_word(&rest);
-    struct hb_span word = hb_word(&rest);
+    struct hb_span star = hb_word_loose(&rest);
+    struct hb_span word = hb_word_loose(&rest);
 
     if (!hb_span_is(star, "*") || !(hb_span_is(word, "OK") || hb_span_is(word, "PREAUTH"))) {
         hb_tagged_bye(s, HB_BYE_BACKEND);

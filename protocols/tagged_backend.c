@@ -54,7 +54,7 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
 {
     struct hb_tagged_state *t = state(s);
     struct hb_span rest = line;
-    struct hb_span tag = hb_word(&rest);
+    struct hb_span tag = hb_word_loose(&rest);
 
     if (s->backend_state == HB_BACKEND_GREETING) {
         return s->row->dialect->greeting(s, line);
@@ -73,11 +73,11 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
         return HB_UNIT_NEXT;
     }
     if (hb_span_is(tag, "*")) {
-        s->backend_said_bye = s->backend_said_bye || hb_span_is(hb_word(&rest), "BYE");
+        s->backend_said_bye = s->backend_said_bye || hb_span_is(hb_word_loose(&rest), "BYE");
         s->row->dialect->pass(s, line);
         return HB_UNIT_NEXT;
     }
-    struct hb_span status = hb_word(&rest);
+    struct hb_span status = hb_word_loose(&rest);
     bool last = hb_span_is(status, "OK") || hb_span_is(status, "NO") || hb_span_is(status, "BAD");
     bool newest = hb_replyq_last_is(&s->queue, tag);
     uint8_t kind = last ? hb_replyq_take(&s->queue, s->env, tag) : 0; /* ACAP has tagged lines in between */
@@ -131,8 +131,8 @@ static void keep_tail(struct hb_tagged_state *t, struct hb_span bytes)
 static bool is_status(struct hb_span line)
 {
     static const char *const words[] = {"OK", "NO", "BAD", "BYE", "PREAUTH"};
-    struct hb_span tag = hb_word(&line);
-    struct hb_span word = hb_word(&line);
+    struct hb_span tag = hb_word_loose(&line);
+    struct hb_span word = hb_word_loose(&line);
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (hb_span_is(word, words[i])) {
@@ -147,8 +147,8 @@ static bool is_data(struct hb_span line)
 {
     struct hb_span rest = line;
 
-    (void)hb_word(&rest);
-    return !is_status(line) && !hb_span_is(hb_word(&rest), "CAPABILITY");
+    (void)hb_word_loose(&rest);
+    return !is_status(line) && !hb_span_is(hb_word_loose(&rest), "CAPABILITY");
 }
 
 static enum hb_unit line_over(struct hb_proto_session *s, struct hb_span line)
