@@ -114,6 +114,7 @@ static bool with_value(struct gw_draft *d, struct gw_draft_listener *all, const 
         d->workers_where = "--workers";
     } else if (strcmp(name, "--log") == 0) {
         d->log = value;
+        d->log_where = "--log";
     } else {
         return set_word(all, name, value);
     }

@@ -40,7 +40,7 @@ struct gw_draft {
     struct gw_draft_listener listeners[GW_MAX_LISTENERS];
     struct gw_draft_cert certs[GW_MAX_CERTS];
     unsigned num_listeners, num_certs;
-    const char *workers, *log, *workers_where;
+    const char *workers, *log, *workers_where, *log_where;
     bool debug;
     struct gw_timeouts timeouts;
     char *arena; /* owned: every string that was not on the command line */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* libConfuse reports through a function without a context. */
 static struct gw_problems *problems_now;
@@ -51,7 +52,8 @@ static const char *keep_path(struct gw_draft *d, const char *folder, const char 
     return gw_draft_keep(d, path, n > 0 && (size_t)n < sizeof path ? (size_t)n : 0);
 }
 
-static void read_certs(struct gw_draft *d, cfg_t *cfg, const char *path, const char *folder, struct gw_problems *p)
+static void read_certs(struct gw_draft *d, cfg_t *cfg, const char *path, const char *folder,
+                       struct gw_problems *p)
 {
     for (unsigned i = 0; i < cfg_size(cfg, "certificate"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "certificate", i);
@@ -98,7 +100,8 @@ static void read_listeners(struct gw_draft *d, cfg_t *cfg, const char *path, str
     }
 }
 
-static unsigned seconds(cfg_t *section, const char *name, long least, const char *where, struct gw_problems *p)
+static unsigned seconds(cfg_t *section, const char *name, long least, const char *where,
+                        struct gw_problems *p)
 {
     long n = cfg_getint(section, name);
     char what[120];
@@ -128,6 +131,11 @@ static bool parse(cfg_t *cfg, const char *path, struct gw_problems *p)
 {
     problems_now = p;
     path_now = path;
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) { /* libConfuse would end the process */
+        gw_problem(p, path, "cannot read the file", strerror(EISDIR));
+        return false;
+    }
     (void)cfg_set_error_function(cfg, report);
     unsigned before = p->errors;
     int rc = cfg_parse(cfg, path);
@@ -141,7 +149,8 @@ static bool parse(cfg_t *cfg, const char *path, struct gw_problems *p)
 
 void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p)
 {
-    cfg_opt_t certificate[] = {CFG_STR("chain", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT), CFG_END()};
+    cfg_opt_t certificate[] = {CFG_STR("chain", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
+                               CFG_END()};
     cfg_opt_t listener[] = {
         CFG_STR("listen", NULL, CFGF_NODEFAULT),
         CFG_STR("backend", NULL, CFGF_NODEFAULT),
@@ -187,9 +196,12 @@ void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p)
         if (d->workers == NULL) {
             int n = snprintf(number, sizeof number, "%ld", cfg_getint(cfg, "workers"));
             d->workers = gw_draft_keep(d, number, (size_t)n);
+            d->workers_where = keep(d, path);
         }
-        d->workers_where = keep(d, path);
-        d->log = d->log != NULL ? d->log : keep(d, cfg_getstr(cfg, "log"));
+        if (d->log == NULL) {
+            d->log = keep(d, cfg_getstr(cfg, "log"));
+            d->log_where = keep(d, path);
+        }
         read_certs(d, cfg, path, folder, p);
         read_listeners(d, cfg, path, p);
         read_timeouts(d, cfg, path, p);

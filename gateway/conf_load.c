@@ -15,15 +15,27 @@
 
 #define FILE_MAX_LEN (1u << 20)
 
+/* True if line is there already: a certificate two listeners share is told of once. */
+static bool has_line(struct gw_problems *p, const char *line)
+{
+    for (const char *at = p->text; at < p->text + p->len; at = strchr(at, '\n') + 1) {
+        if (strncmp(at, line, strlen(line)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_line(struct gw_problems *p, const char *kind, const char *where, const char *what,
                      const char *detail)
 {
     int n = snprintf(p->text + p->len, sizeof p->text - p->len, "%s%s: %s%s%s\n", kind, where, what,
                      detail != NULL ? ": " : "", detail != NULL ? detail : "");
 
-    if (n > 0 && (size_t)n < sizeof p->text - p->len) {
-        p->len += (size_t)n;
-    }
+    bool fits = n > 0 && (size_t)n < sizeof p->text - p->len;
+    bool fresh = fits && !has_line(p, p->text + p->len);
+    p->len += fresh ? (size_t)n : 0;
+    p->text[p->len] = 0; /* a line that does not fit is left out whole */
 }
 
 void gw_problem(struct gw_problems *p, const char *where, const char *what, const char *detail)
@@ -51,8 +63,13 @@ struct gw_draft *gw_draft_new(void)
         exit(2);
     }
     d->arena_cap = ARENA_SIZE;
-    d->timeouts = (struct gw_timeouts){
-        .greeting = 30, .handshake = 30, .connect = 10, .flush = 30, .linger = 2, .clear_total = 300, .drain = 30};
+    d->timeouts = (struct gw_timeouts){.greeting = 30,
+                                       .handshake = 30,
+                                       .connect = 10,
+                                       .flush = 30,
+                                       .linger = 2,
+                                       .clear_total = 300,
+                                       .drain = 30};
     return d;
 }
 
@@ -162,7 +179,8 @@ static const char *known_schemes(char *dst, size_t cap)
     return dst;
 }
 
-static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                        struct gw_problems *p)
 {
     const char *sep = dl->listen != NULL ? strstr(dl->listen, "://") : NULL;
     char scheme[32];
@@ -198,7 +216,8 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
     }
 }
 
-static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                         struct gw_problems *p)
 {
     char host[256];
     unsigned port;
@@ -210,7 +229,8 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
         return;
     }
     if (strstr(dl->backend, "://") != NULL) {
-        gw_problem(p, dl->where, "a backend is HOST:PORT and speaks plaintext; TLS toward backends is not built yet",
+        gw_problem(p, dl->where,
+                   "a backend is HOST:PORT and speaks plaintext; TLS toward backends is not built yet",
                    dl->backend);
         return;
     }
@@ -233,10 +253,11 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
     if (dl->trusted_network) { /* GEN-25 */
         gw_notice(p, dl->where, "trusted-network: mail and passwords travel in clear to", dl->backend);
     } else {
-        gw_problem(p, dl->where,
-                   "backend is not on this machine and would get passwords in clear; say trusted-network if the "
-                   "network in between is yours",
-                   dl->backend);
+        gw_problem(
+            p, dl->where,
+            "backend is not on this machine and would get passwords in clear; say trusted-network if the "
+            "network in between is yours",
+            dl->backend);
     }
 }
 
@@ -253,8 +274,8 @@ static bool one_of(const char *word, const char *const *words, size_t n, size_t 
 }
 
 /* The position of word among words; the first one if it is NULL. */
-static size_t choose(const char *word, const char *const *words, size_t n, const char *what, const char *where,
-                     struct gw_problems *p)
+static size_t choose(const char *word, const char *const *words, size_t n, const char *what,
+                     const char *where, struct gw_problems *p)
 {
     size_t i = 0;
     char text[160];
@@ -316,8 +337,7 @@ static void warn_of_mode(const char *path, const char *where, struct gw_problems
     }
 }
 
-static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store, bool first_use,
-                     struct gw_problems *p)
+static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
 {
     size_t chain_len = 0;
     size_t key_len = 0;
@@ -332,7 +352,7 @@ static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store
             char message[1300];
             (void)snprintf(message, sizeof message, "certificate %s with key %s", dc->chain, dc->key);
             gw_problem(p, dc->where, message, hb_err_sentence(code));
-        } else if (first_use) {
+        } else {
             warn_of_mode(dc->key, dc->where, p);
         }
     }
@@ -343,8 +363,8 @@ static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store
     free(chain);
 }
 
-static void load_certs(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
-                       bool first, struct gw_problems *p)
+static void load_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
+                       struct gw_listener_conf *lc, struct gw_problems *p)
 {
     lc->creds = hb_cred_store_new(gw_sysenv());
     if (lc->creds == NULL) {
@@ -356,7 +376,7 @@ static void load_certs(const struct gw_draft *d, const struct gw_draft_listener 
         for (unsigned k = 0; k < d->num_certs; k++) {
             if (strcmp(d->certs[k].name, dl->certs[i]) == 0) {
                 found = true;
-                add_cert(&d->certs[k], lc->creds, first, p);
+                add_cert(&d->certs[k], lc->creds, p);
             }
         }
         if (!found) {
@@ -364,7 +384,7 @@ static void load_certs(const struct gw_draft *d, const struct gw_draft_listener 
         }
     }
     for (unsigned k = 0; dl->num_certs == 0 && k < d->num_certs; k++) {
-        add_cert(&d->certs[k], lc->creds, first, p);
+        add_cert(&d->certs[k], lc->creds, p);
     }
     if (d->num_certs == 0) {
         gw_problem(p, dl->where, "no certificate given; give --cert and --key, or a certificate block", NULL);
@@ -376,7 +396,8 @@ static void load_certs(const struct gw_draft *d, const struct gw_draft_listener 
 static void load_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
     static const char *const profiles[] = {"intermediate", "modern", "legacy"};
-    static const enum hb_tls_profile values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN, HB_PROFILE_LEGACY};
+    static const enum hb_tls_profile values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN,
+                                                 HB_PROFILE_LEGACY};
     static const char *const sni[] = {"default", "strict"};
     static const char *const alpn[] = {"strict", "lenient"};
     size_t profile = choose(dl->profile, profiles, 3, "profile", dl->where, p);
@@ -387,7 +408,8 @@ static void load_tls(const struct gw_draft_listener *dl, struct gw_listener_conf
 
     if (profile == 2) {
         gw_notice(p, dl->where,
-                  "profile legacy: meant for clients that RFC 8996 and RFC 9325 advise against; today it offers what "
+                  "profile legacy: meant for clients that RFC 8996 and RFC 9325 advise against; today it "
+                  "offers what "
                   "intermediate does",
                   dl->listen);
     }
@@ -412,7 +434,16 @@ static void load_tls(const struct gw_draft_listener *dl, struct gw_listener_conf
     hb_tls_config_sni_strict(lc->tls, strict_sni);
 }
 
-static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+/* It goes into greetings and replies as it is: letters, digits, and what addresses are written with. */
+static bool host_fits(const char *host, size_t cap)
+{
+    size_t len = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
+
+    return len > 0 && len < cap && host[len] == 0;
+}
+
+static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                        struct gw_problems *p)
 {
     static const char *const modes[] = {"required", "optional"};
     bool optional = choose(dl->tls, modes, 2, "tls", dl->where, p) == 1;
@@ -428,9 +459,12 @@ static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_c
         gw_notice(p, dl->where, "plaintext-auth: passwords may cross the network in clear", dl->listen);
     }
     if (dl->public_mx && !optional && !lc->implicit) { /* SMTP-15 */
-        gw_problem(p, dl->where, "a public MX must take mail without TLS (RFC 3207 4); say tls = optional", dl->listen);
+        gw_problem(p, dl->where, "a public MX must take mail without TLS (RFC 3207 4); say tls = optional",
+                   dl->listen);
     }
-    if (dl->host != NULL && strlen(dl->host) < sizeof lc->host) {
+    if (dl->host != NULL && !host_fits(dl->host, sizeof lc->host)) {
+        gw_problem(p, dl->where, "host is a name for greetings, such as mail.example.org, not", dl->host);
+    } else if (dl->host != NULL) {
         memcpy(lc->host, dl->host, strlen(dl->host) + 1);
     } else if (gethostname(lc->host, sizeof lc->host - 1) != 0) {
         memcpy(lc->host, "localhost", 10);
@@ -471,14 +505,15 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         return NULL;
     }
     conf->workers = load_workers(d, p);
-    conf->log = choose(d->log, formats, 2, "log", d->workers_where != NULL ? d->workers_where : "log", p) == 1
+    conf->log = choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
                     ? GW_LOG_JSON
                     : GW_LOG_TEXT;
     conf->debug = d->debug;
     conf->timeouts = d->timeouts;
     conf->listeners = calloc(d->num_listeners > 0 ? d->num_listeners : 1, sizeof *conf->listeners);
     if (d->num_listeners == 0) {
-        gw_problem(p, "hauberk", "nothing to listen on; give --listen and --backend, or a listener block", NULL);
+        gw_problem(p, "hauberk", "nothing to listen on; give --listen and --backend, or a listener block",
+                   NULL);
     }
     for (unsigned i = 0; conf->listeners != NULL && i < d->num_listeners; i++) {
         const struct gw_draft_listener *dl = &d->listeners[i];
@@ -486,7 +521,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         conf->num_listeners = i + 1;
         load_listen(dl, lc, p);
         load_backend(dl, lc, p);
-        load_certs(d, dl, lc, i == 0, p);
+        load_certs(d, dl, lc, p);
         load_tls(dl, lc, p);
         load_policy(dl, lc, p);
         if (p->errors > 0 && i == 0 && hb_cred_store_count(lc->creds) == 0) {

@@ -67,8 +67,8 @@ static void take(struct gw_listener *l)
         l->waiting = true;
         return;
     }
-    l->waiting = false;
-    gw_session_accept(w, l->lc, (uv_stream_t *)&l->tcp);
+    /* libuv does not offer a connection twice: what was not taken is ours to ask for again. */
+    l->waiting = !gw_session_accept(w, l->lc, (uv_stream_t *)&l->tcp);
 }
 
 static void incoming(uv_stream_t *server, int status)

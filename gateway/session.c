@@ -17,7 +17,8 @@
 #include "worker.h"
 
 static void settle(struct gw_session *s);
-static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step, struct hb_span rest);
+static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step,
+                  struct hb_span rest);
 
 static struct gw_end *end_of(struct gw_session *s, enum hb_proto_side side)
 {
@@ -243,7 +244,8 @@ static void connect_backend(struct gw_session *s)
     gw_upstream_connect(s);
 }
 
-static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step, struct hb_span rest)
+static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step,
+                  struct hb_span rest)
 {
     switch (step.want) {
     case HB_WANT_MORE:
@@ -356,8 +358,8 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
         case HB_TLS_SIGN: { /* no key holder in this process: sign here */
             uint8_t sig[1024];
             size_t sig_len = 0;
-            enum hb_code code = hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input, sig,
-                                             sizeof sig, &sig_len);
+            enum hb_code code = hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input,
+                                             sig, sizeof sig, &sig_len);
             hb_tls_signed(s->client.tls, hb_span(sig, code == HB_OK ? sig_len : 0));
             break;
         }
@@ -445,7 +447,8 @@ static void set_reading(struct gw_session *s)
 {
     const struct gw_phase_row *row = &gw_phases[s->phase];
     bool client = row->client != RD_HOLD && hb_buf_len(&s->client.held) == 0 &&
-                  gw_end_queued(&s->backend) < GW_HIGH_WATER && gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
+                  gw_end_queued(&s->backend) < GW_HIGH_WATER &&
+                  gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
     bool backend = row->backend != RD_HOLD && hb_buf_len(&s->backend.held) == 0 &&
                    gw_end_queued(&s->client) < GW_HIGH_WATER;
 
@@ -685,14 +688,14 @@ void gw_session_bye(struct gw_session *s)
 
 /* ---- the beginning ---- */
 
-void gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
+bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
 {
     const struct hb_env *env = w->env;
     struct gw_session *s = env->alloc(env->ctx, sizeof *s);
     struct hb_proto_sink mem;
 
     if (s == NULL) {
-        return; /* the connection waits; libuv offers it again when something ends */
+        return false;
     }
     gw_end_init(&s->client);
     gw_end_init(&s->backend);
@@ -703,7 +706,7 @@ void gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     s->started = uv_now(&w->loop);
     if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
         env->release(env->ctx, s, sizeof *s);
-        return;
+        return false;
     }
     s->client.tcp.data = s;
     s->client.state = END_OPEN;
@@ -716,20 +719,21 @@ void gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     w->num_sessions++;
     if (uv_accept(server, (uv_stream_t *)&s->client.tcp) != 0) {
         gw_session_kill(s, HB_E_GW_CLIENT_RESET);
-        return;
+        return true;
     }
     gw_log_session_start(s);
     if (lc->implicit) {
         s->phase = PH_UPGRADING; /* nothing to flush: settle() begins TLS at once */
         settle(s);
-        return;
+        return true;
     }
     s->phase = PH_CLEAR;
     s->ps = hb_proto_new(lc->proto, &lc->proto_settings, env);
     if (s->ps == NULL) {
         gw_session_kill(s, HB_E_NO_MEMORY);
-        return;
+        return true;
     }
     carry(s, HB_FROM_CLIENT, hb_proto_start(s->ps, sink(s, &mem)), hb_span(NULL, 0));
     settle(s);
+    return true;
 }

@@ -17,10 +17,10 @@ struct gw_worker;
 
 struct gw_session {
     struct gw_end client, backend;
-    struct gw_worker *w;                 /* borrowed: outlives us */
-    const struct gw_listener_conf *lc;   /* borrowed from the worker's snapshot */
-    struct hb_proto_session *ps;         /* owned; NULL before an implicit handshake is done */
-    struct gw_session *next, **prev;     /* the worker's list */
+    struct gw_worker *w;               /* borrowed: outlives us */
+    const struct gw_listener_conf *lc; /* borrowed from the worker's snapshot */
+    struct hb_proto_session *ps;       /* owned; NULL before an implicit handshake is done */
+    struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id, started; /* started: milliseconds, monotonic */
     char *sni;            /* owned, sni_size bytes; NULL without server_name */
@@ -28,21 +28,21 @@ struct gw_session {
     uint8_t phase;        /* enum gw_phase */
     uint8_t last_phase;   /* where it was when it ended */
     uint8_t sni_size;
-    bool client_done;     /* the client ended its stream cleanly: the backend may finish */
-    bool connect_wanted;  /* a new backend link, as soon as the old one is closed */
-    bool await_greeting;  /* the backend has said nothing yet */
-    bool residue;         /* bytes came in behind STARTTLS */
-    bool at_line;         /* the client's stream stands at the start of a line */
-    bool abort_backend;   /* the backend shall see an abort */
-    bool abort_client;    /* no close_notify: the client shall see a truncation */
-    bool ended;           /* why is set */
-    bool goodbye_due;     /* the protocol says goodbye in answer to the next command */
+    bool client_done;    /* the client ended its stream cleanly: the backend may finish */
+    bool connect_wanted; /* a new backend link, as soon as the old one is closed */
+    bool await_greeting; /* the backend has said nothing yet */
+    bool residue;        /* bytes came in behind STARTTLS */
+    bool at_line;        /* the client's stream stands at the start of a line */
+    bool abort_backend;  /* the backend shall see an abort */
+    bool abort_client;   /* no close_notify: the client shall see a truncation */
+    bool ended;          /* why is set */
+    bool goodbye_due;    /* the protocol says goodbye in answer to the next command */
     bool in_turn;
-    uint16_t code;        /* enum hb_code: why it ended */
+    uint16_t code; /* enum hb_code: why it ended */
 };
 
-/* Takes a connection waiting on `server`; refused or out of memory: nothing remains. */
-void gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server);
+/* Takes a connection waiting on `server`. False: no memory for it, the connection still waits. */
+bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server);
 /* The worker shuts down: says goodbye as the protocol wants it (R13). */
 void gw_session_bye(struct gw_session *s);
 /* Ends at once, whatever is pending. */

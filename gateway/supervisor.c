@@ -57,7 +57,8 @@ static pid_t start_worker(struct gw_conf *conf, int *fds, unsigned id)
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    for (unsigned w = 0; w < conf->workers; w++) { /* the others' sockets would take connections nobody serves */
+    for (unsigned w = 0; w < conf->workers;
+         w++) { /* the others' sockets would take connections nobody serves */
         for (unsigned i = 0; w != id && i < num; i++) {
             (void)close(fds[w * num + i]);
         }
@@ -75,13 +76,24 @@ static void tell_all(const pid_t *pids, unsigned num, int signum)
     }
 }
 
+static void close_all(const struct gw_conf *conf, const int *fds)
+{
+    for (size_t i = 0; i < (size_t)conf->num_listeners * conf->workers; i++) {
+        (void)close(fds[i]);
+    }
+}
+
 /* Waits for children and signals; restarts what died, passes stops on, returns when all are gone. */
 static int watch(struct gw_conf *conf, int *fds, pid_t *pids, const sigset_t *wait_mask)
 {
     unsigned alive = conf->workers;
     int told = 0;
+    int rc = 0;
 
     while (alive > 0) {
+        if (told == 0 && stops > 0) {
+            close_all(conf, fds); /* ours would go on taking connections nobody serves */
+        }
         while (told < stops) {
             tell_all(pids, conf->workers, SIGTERM);
             told++;
@@ -105,9 +117,14 @@ static int watch(struct gw_conf *conf, int *fds, pid_t *pids, const sigset_t *wa
                    GW_U64("status", (uint64_t)(unsigned)status));
             (void)sleep(1);
             pids[i] = start_worker(conf, fds, i);
+            if (pids[i] < 0) { /* the others go on; without any of them there is nothing to watch */
+                GW_LOG(GW_EV_START_ERROR, GW_STR("why", strerror(errno)));
+                alive--;
+                rc = 2;
+            }
         }
     }
-    return 0;
+    return rc;
 }
 
 static void on_child(int signum)

@@ -52,6 +52,12 @@ static void kill_all(struct gw_worker *w)
     }
 }
 
+static void cut_all(struct gw_worker *w)
+{
+    w->cut = w->cut > 0 ? w->cut : w->num_sessions;
+    kill_all(w);
+}
+
 static void tick(uv_timer_t *timer)
 {
     struct gw_worker *w = timer->data;
@@ -59,7 +65,10 @@ static void tick(uv_timer_t *timer)
 
     gw_wheel_turn(&w->wheel, now, timer_fired, NULL);
     if (w->draining && now >= w->drain_end) {
-        kill_all(w);
+        cut_all(w);
+    }
+    for (unsigned i = 0; i < w->conf->num_listeners && !w->draining; i++) {
+        gw_listener_resume(&w->listeners[i]); /* if memory was short when the last session ended */
     }
     gw_log_tick();
 }
@@ -70,14 +79,14 @@ static void told_to_stop(uv_signal_t *handle, int signum)
 
     (void)signum;
     if (w->draining) { /* the second time: at once */
-        GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", w->num_sessions));
-        kill_all(w);
+        cut_all(w);
         uv_stop(&w->loop);
         return;
     }
     w->draining = true;
     w->drain_end = gw_worker_now(w) + w->conf->timeouts.drain;
-    GW_LOG(GW_EV_DRAIN_BEGIN, GW_U64("sessions", w->num_sessions), GW_U64("seconds", w->conf->timeouts.drain));
+    GW_LOG(GW_EV_DRAIN_BEGIN, GW_U64("sessions", w->num_sessions),
+           GW_U64("seconds", w->conf->timeouts.drain));
     for (unsigned i = 0; i < w->conf->num_listeners; i++) {
         gw_listener_stop(&w->listeners[i]);
     }
@@ -95,8 +104,9 @@ static unsigned session_limit(void)
     if (lim.rlim_cur != RLIM_INFINITY && lim.rlim_cur <= SPARE_DESCRIPTORS + 2) {
         return 1;
     }
-    return lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur > 2000000 ? 1000000
-                                                                   : (unsigned)(lim.rlim_cur - SPARE_DESCRIPTORS) / 2;
+    return lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur > 2000000
+               ? 1000000
+               : (unsigned)(lim.rlim_cur - SPARE_DESCRIPTORS) / 2;
 }
 
 static bool make_buffers(struct gw_worker *w)
@@ -160,9 +170,7 @@ static int serve(struct gw_worker *w, const int *fds, unsigned id)
         GW_LOG(GW_EV_READY, GW_U64("listeners", w->conf->num_listeners), GW_U64("worker", id),
                GW_U64("max_sessions", w->max_sessions));
         (void)uv_run(&w->loop, UV_RUN_DEFAULT);
-        if (w->num_sessions == 0) {
-            GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", 0));
-        }
+        GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", w->cut));
     }
     return rc;
 }

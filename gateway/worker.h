@@ -25,27 +25,29 @@ struct gw_session;
 
 struct gw_worker {
     uv_loop_t loop;
-    const struct hb_env *env;     /* borrowed */
-    struct gw_conf *conf;         /* borrowed: outlives the worker */
-    struct hb_tls_lane *lane;     /* owned */
-    uint64_t started;             /* milliseconds on the loop's clock */
-    struct gw_wheel wheel;        /* seconds since then */
-    uv_timer_t tick;              /* turns the wheel */
+    const struct hb_env *env; /* borrowed */
+    struct gw_conf *conf;     /* borrowed: outlives the worker */
+    struct hb_tls_lane *lane; /* owned */
+    uint64_t started;         /* milliseconds on the loop's clock */
+    struct gw_wheel wheel;    /* seconds since then */
+    uv_timer_t tick;          /* turns the wheel */
     uv_signal_t sigterm, sigint;
-    uint8_t *rbuf;                /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
-    size_t prefix;                /* bytes at rbuf's front that the last alloc callback put there */
-    struct hb_bld sealed;         /* owned memory: records ready for the socket */
+    uint8_t *rbuf;        /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
+    size_t prefix;        /* bytes at rbuf's front that the last alloc callback put there */
+    struct hb_bld sealed; /* owned memory: records ready for the socket */
     struct gw_out *out_client, *out_backend; /* owned */
-    struct gw_listener *listeners; /* owned list */
-    struct gw_session *sessions;   /* owned list */
+    struct gw_listener *listeners;           /* owned list */
+    struct gw_session *sessions;             /* owned list */
     unsigned num_sessions, max_sessions;
     uint64_t next_id;
     bool draining;
+    unsigned cut;       /* sessions that were ended by force */
     uint32_t drain_end; /* second at which draining ends by force */
 };
 
 /* Runs a worker on listening sockets fds[i] for conf's listener i until it is told to stop and its sessions
- * are gone. id is 0 for a worker that is the whole program. Returns 0, or 2 after a start error it reported. */
+ * are gone. id is 0 for a worker that is the whole program. Returns 0, or 2 after a start error it reported.
+ */
 int gw_worker_run(struct gw_conf *conf, const int *fds, unsigned id);
 /* Seconds since the worker's start, as of this turn. */
 uint32_t gw_worker_now(const struct gw_worker *w);
