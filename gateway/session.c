@@ -355,6 +355,9 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
                 feed(s, HB_FROM_CLIENT, event.data);
             }
             break;
+        case HB_TLS_VERIFY:
+        case HB_TLS_SESSION:
+            break; /* not asked for by a listener */
         case HB_TLS_SIGN: { /* no key holder in this process: sign here */
             uint8_t sig[1024];
             size_t sig_len = 0;

@@ -10,6 +10,7 @@
 #include "conn.h"
 
 #include "alert.h"
+#include "hs/client.h"
 #include "hs/hs.h"
 #include <hb/ct.h>
 
@@ -47,7 +48,8 @@ void hb_tls_lane_free(struct hb_tls_lane **lane)
     }
 }
 
-struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane)
+static struct hb_tls *new_conn(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane,
+                               bool client)
 {
     struct hb_tls *t = env->alloc(env->ctx, sizeof *t);
 
@@ -55,19 +57,73 @@ struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_e
         return NULL;
     }
     t->env = env;
-    t->hs = hb_hs_new(env);
+    t->hs = hb_hs_new(env, client);
     if (t->hs == NULL) {
         env->release(env->ctx, t, sizeof *t);
         return NULL;
     }
     t->lane = lane;
     t->config = hb_tls_config_ref(config);
-    t->state = HB_S_HELLO;
+    t->is_client = client;
+    t->state = client ? HB_C_SEND_HELLO : HB_S_HELLO;
     t->max_plain = HB_REC_PLAIN_MAX;
     t->info.alert_sent = HB_ALERT_NONE;
     t->info.alert_got = HB_ALERT_NONE;
     hb_buf_init(&t->held, HELD_MAX);
     return t;
+}
+
+struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane)
+{
+    return new_conn(config, env, lane, false);
+}
+
+struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane,
+                                 const char *name, struct hb_span session)
+{
+    struct hb_tls *t = new_conn(config, env, lane, true);
+    struct hb_cur c = hb_cur(session);
+
+    if (t == NULL) {
+        return NULL;
+    }
+    if (name != NULL && strlen(name) < sizeof t->hs->server_name) {
+        memcpy(t->hs->server_name, name, strlen(name));
+    }
+    if (session.len > 0) {
+        struct hb_session *s = &t->hs->client->session;
+        bool ok = hb_session_read(&c, s);
+        struct hb_cur ticket = hb_cur_vec16(&c);
+        if (!ok || !hb_cur_end(&c) ||
+            hb_buf_add(&t->hs->client->ticket, env, hb_cur_rest(&ticket)) != HB_OK) {
+            hb_wipe(s, sizeof *s); /* not one of ours: a full handshake */
+        }
+    }
+    return t;
+}
+
+struct hb_post *hb_conn_post(struct hb_tls *t)
+{
+    if (t->post == NULL) {
+        t->post = t->env->alloc(t->env->ctx, sizeof *t->post);
+        if (t->post != NULL) {
+            hb_buf_init(&t->post->in, 16384u);
+            hb_buf_init(&t->post->pending, 16384u);
+            hb_buf_init(&t->post->kept, 2048u);
+        }
+    }
+    return t->post;
+}
+
+static void free_post(struct hb_tls *t)
+{
+    if (t->post != NULL) {
+        hb_buf_clear(&t->post->in, t->env);
+        hb_buf_clear(&t->post->pending, t->env);
+        hb_buf_clear(&t->post->kept, t->env);
+        t->env->release(t->env->ctx, t->post, sizeof *t->post);
+        t->post = NULL;
+    }
 }
 
 /* The lane may still hold a cipher keyed for this connection. */
@@ -95,6 +151,7 @@ void hb_tls_free(struct hb_tls **pt)
     const struct hb_env *env = t->env;
     drop_keys(t);
     hb_hs_free(env, &t->hs);
+    free_post(t);
     hb_buf_clear(&t->held, env);
     hb_tls_config_free(&t->config);
     hb_wipe(t, sizeof *t);
@@ -110,7 +167,10 @@ void hb_conn_emit_record(struct hb_tls *t, uint8_t type, struct hb_span bytes)
     /* A CCS of TLS 1.3 is never protected. */
     struct hb_rec_dir *d = type == HB_REC_CCS && t->info.version == 0x0304 ? &plain : &t->wr;
 
-    hb_rec_seal(d, &t->lane->write, type, 0x0303, &src, bytes.len, t->out);
+    /* 0x0301 on the first hello, for servers that know nothing newer (REC-02) */
+    uint16_t version = t->is_client && t->info.version == 0 ? 0x0301 : t->info.version < 0x0303 && t->info.version != 0 ? t->info.version : 0x0303;
+
+    hb_rec_seal(d, &t->lane->write, type, version, &src, bytes.len, t->out);
 }
 
 void hb_conn_emit(struct hb_tls *t)
@@ -155,13 +215,14 @@ static void fail(struct hb_tls *t, enum hb_code code)
     }
     drop_keys(t); /* ALR-03 */
     hb_buf_clear(&t->held, t->env);
+    free_post(t); /* no ticket of a session that failed is told or sent */
     t->in_len = 0;
 }
 
 /* The next generation of our own keys, announced under the old ones (T13-18). */
-static void send_key_update(struct hb_tls *t)
+static void send_key_update(struct hb_tls *t, bool request)
 {
-    static const uint8_t message[] = {HB_MSG_KEY_UPDATE, 0, 0, 1, 0};
+    const uint8_t message[] = {HB_MSG_KEY_UPDATE, 0, 0, 1, request};
     const struct hb_suite *suite = t->wr.suite;
     uint8_t key[HB_KEY_MAX];
     uint8_t iv[HB_IV_LEN];
@@ -232,53 +293,102 @@ static enum hb_code on_handshake(struct hb_tls *t, struct hb_span bytes)
     return HB_OK;
 }
 
+/* REN-02: a server refuses once and goes on; a client, four times. */
 static enum hb_code refuse_renegotiation(struct hb_tls *t)
 {
-    if (++t->num_renegotiations > 1) { /* REN-02 */
-        return HB_E_TLS_RENEGOTIATION;
+    if (t->is_client && t->config->ignore_hello_request) {
+        return HB_OK;
+    }
+    if (++t->num_renegotiations > (t->is_client ? 4 : 1)) {
+        return t->is_client ? HB_E_TLS_HELLO_REQUEST_FLOOD : HB_E_TLS_RENEGOTIATION;
     }
     send_alert(t, 1, HB_ALERT_NO_RENEGOTIATION);
     return HB_OK;
 }
 
-/* Handshake messages on an open connection: KeyUpdate in 1.3; in 1.2 a ClientHello, refused and skipped. */
+static bool post_allowed(const struct hb_tls *t, uint8_t type)
+{
+    if (t->info.version != 0x0304) {
+        return type == (t->is_client ? HB_MSG_HELLO_REQUEST : HB_MSG_CLIENT_HELLO);
+    }
+    return type == HB_MSG_KEY_UPDATE || (t->is_client && type == HB_MSG_NEW_SESSION_TICKET);
+}
+
+static enum hb_code on_post_message(struct hb_tls *t, uint8_t type, struct hb_span body, size_t behind)
+{
+    if (type == HB_MSG_NEW_SESSION_TICKET) {
+        return hb_client13_ticket(t, body);
+    }
+    if (body.len == 0) {
+        return HB_E_TLS_DECODE;
+    }
+    HB_TRY(hb_hs_deliver(t, HB_MSG_KEY_UPDATE, hb_span(NULL, 0), body));
+    return behind > 0 ? HB_E_TLS_KEY_CHANGE_RESIDUE : HB_OK;
+}
+
+/* The body of the message whose header is complete: as much of bytes as belongs to it. *used: so many. */
+static enum hb_code take_post_body(struct hb_tls *t, struct hb_span bytes, uint32_t len, size_t *used)
+{
+    struct hb_buf *in = t->post != NULL ? &t->post->in : NULL;
+    size_t have = in != NULL ? hb_buf_len(in) : 0;
+    size_t n = bytes.len < len - have ? bytes.len : len - have;
+
+    *used = n;
+    if (have == 0 && n == len) { /* the ordinary case: whole, no copy */
+        t->head_len = 0;
+        return on_post_message(t, t->head[0], hb_span_head(bytes, len), bytes.len - n);
+    }
+    if (hb_conn_post(t) == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    in = &t->post->in;
+    HB_TRY(hb_buf_add(in, t->env, hb_span_head(bytes, n)));
+    if (hb_buf_len(in) < len) {
+        return HB_OK;
+    }
+    t->head_len = 0;
+    enum hb_code code = on_post_message(t, t->head[0], hb_buf_span(in), bytes.len - n);
+    hb_buf_clear(in, t->env);
+    return code;
+}
+
+/* Handshake messages on an open connection: KeyUpdate and tickets in 1.3; in 1.2 a renegotiation, refused and
+ * skipped. */
 static enum hb_code on_post_handshake(struct hb_tls *t, struct hb_span bytes)
 {
-    bool tls13 = t->info.version == 0x0304;
-
-    while (bytes.len > 0) {
+    while (bytes.len > 0 || (t->head_len == 4 && t->skip == 0)) {
+        size_t n = 1;
         if (t->skip > 0) {
-            size_t n = bytes.len < t->skip ? bytes.len : t->skip;
+            n = bytes.len < t->skip ? bytes.len : t->skip;
             t->skip -= (uint32_t)n;
             bytes = hb_span_skip(bytes, n);
             continue;
         }
-        t->post[t->post_len++] = bytes.p[0];
-        bytes = hb_span_skip(bytes, 1);
-        uint8_t want = tls13 ? HB_MSG_KEY_UPDATE : HB_MSG_CLIENT_HELLO;
-        if (t->post[0] != want) {
-            return HB_E_TLS_UNEXPECTED_MESSAGE;
-        }
-        if (t->post_len < 4) {
-            continue;
-        }
-        uint32_t len = (uint32_t)t->post[1] << 16 | (uint32_t)t->post[2] << 8 | t->post[3];
-        if (len > hb_hs_body_max(want)) {
-            return HB_E_TLS_MESSAGE_TOO_LONG;
-        }
-        if (!tls13) {
-            t->post_len = 0;
-            t->skip = len;
-            HB_TRY(refuse_renegotiation(t));
-        } else if (len == 0) {
-            return HB_E_TLS_DECODE;
-        } else if (t->post_len == 5) {
-            t->post_len = 0;
-            HB_TRY(hb_hs_deliver(t, HB_MSG_KEY_UPDATE, hb_span(NULL, 0), hb_span(t->post + 4, 1)));
-            if (bytes.len > 0) {
-                return HB_E_TLS_KEY_CHANGE_RESIDUE;
+        if (t->head_len < 4) {
+            t->head[t->head_len++] = bytes.p[0];
+            bytes = hb_span_skip(bytes, 1);
+            if (!post_allowed(t, t->head[0])) {
+                return HB_E_TLS_UNEXPECTED_MESSAGE;
+            }
+            if (t->head_len < 4) {
+                continue;
             }
         }
+        uint32_t len = (uint32_t)t->head[1] << 16 | (uint32_t)t->head[2] << 8 | t->head[3];
+        if (len > hb_hs_body_max(t->head[0])) {
+            return HB_E_TLS_MESSAGE_TOO_LONG;
+        }
+        if (t->info.version != 0x0304) {
+            t->head_len = 0;
+            t->skip = len;
+            HB_TRY(refuse_renegotiation(t));
+            continue;
+        }
+        if (bytes.len == 0 && len > 0) {
+            break;
+        }
+        HB_TRY(take_post_body(t, bytes, len, &n));
+        bytes = hb_span_skip(bytes, n);
     }
     return HB_OK;
 }
@@ -309,12 +419,12 @@ static enum hb_code on_alert(struct hb_tls *t, struct hb_span bytes)
 
 static bool in_pieces(const struct hb_tls *t)
 {
-    return (t->hs != NULL && hb_buf_len(&t->hs->message) > 0) || t->post_len > 0 || t->skip > 0;
+    return (t->hs != NULL && hb_buf_len(&t->hs->message) > 0) || t->head_len > 0 || t->skip > 0;
 }
 
 static enum hb_code on_plain_ccs(struct hb_tls *t, const uint8_t *p, const struct hb_rec_header *h)
 {
-    if (t->state == HB_S_HELLO || h->len != 1 || p[HB_REC_HEADER] != 1) {
+    if (t->info.version == 0 || h->len != 1 || p[HB_REC_HEADER] != 1) {
         return HB_E_TLS_CCS;
     }
     if (in_pieces(t)) {
@@ -416,7 +526,7 @@ static enum hb_code take_record(struct hb_tls *t, struct hb_span *data, bool *mo
 
     *more = false;
     if (!t->first_seen && t->in_len > 0) {
-        if (t->in[0] != HB_REC_HANDSHAKE) { /* REC-03: plaintext, SSLv2: said at the first byte */
+        if (t->in[0] != HB_REC_HANDSHAKE && !(t->is_client && t->in[0] == HB_REC_ALERT)) { /* REC-03: plaintext, SSLv2: said at the first byte */
             return HB_E_TLS_NOT_TLS;
         }
         if (t->in_len > 1 && t->in[1] != 3) {
@@ -513,6 +623,13 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
     }
     if (t->is_open) {
         hb_hs_free(t->env, &t->hs);
+        if (t->is_client && t->post != NULL && hb_buf_len(&t->post->pending) > 0) {
+            struct hb_bld mem = hb_bld(t->lane->session_mem, sizeof t->lane->session_mem);
+            hb_bld_put(&mem, hb_buf_span(&t->post->pending));
+            hb_buf_clear(&t->post->pending, t->env);
+            event->data = hb_bld_span(&mem);
+            return HB_TLS_SESSION;
+        }
     }
     if (t->peer_closed && !t->told_closed) {
         t->told_closed = true;
@@ -524,7 +641,21 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
                                            hb_span(t->hs->sign_input, t->hs->sign_input_len)};
         return HB_TLS_SIGN;
     }
+    if (t->hs != NULL && hb_hs_wants_verdict(t) && !t->hs->verdict_here && !t->told_verify) {
+        t->told_verify = true;
+        event->data = hb_buf_span(&t->hs->chain);
+        return HB_TLS_VERIFY;
+    }
     return HB_TLS_NONE;
+}
+
+/* Something from outside the machine waits for: a signature, a verdict. *more: it came, and was delivered. */
+static enum hb_code take_answer(struct hb_tls *t, bool *more)
+{
+    unsigned msg = hb_hs_wants_signature(t) ? HB_MSG_SIGNED : HB_MSG_VERIFIED;
+
+    *more = msg == HB_MSG_SIGNED ? t->hs->signature_here : t->hs->verdict_here;
+    return *more ? hb_hs_deliver(t, msg, hb_span(NULL, 0), hb_span(NULL, 0)) : HB_OK;
 }
 
 enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_event *event)
@@ -543,11 +674,11 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
         enum hb_code code = HB_OK;
         bool more = false;
         struct hb_span data = hb_span(NULL, 0);
-        if (t->hs != NULL && hb_hs_wants_signature(t)) {
-            if (t->hs->signature_here) {
-                code = hb_hs_deliver(t, HB_MSG_SIGNED, hb_span(NULL, 0), hb_span(NULL, 0));
-                more = true;
-            }
+        if (t->hs != NULL && t->state == HB_C_SEND_HELLO) {
+            code = hb_hs_run(t);
+            more = true;
+        } else if (t->hs != NULL && (hb_hs_wants_signature(t) || hb_hs_wants_verdict(t))) {
+            code = take_answer(t, &more);
         } else {
             code = take_record(t, &data, &more);
         }
@@ -555,7 +686,7 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
             code = keep_rest(t);
             if (code == HB_OK) {
                 if (t->update_due && !t->closed) {
-                    send_key_update(t);
+                    send_key_update(t, false);
                 }
                 return HB_TLS_NONE;
             }
@@ -569,6 +700,16 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
     }
 }
 
+/* Input that came while the machine waited. */
+static void take_held(struct hb_tls *t)
+{
+    if (hb_buf_len(&t->held) > 0 && t->in_len == 0) {
+        t->use_join = true;
+        t->in = hb_buf_bytes(&t->held);
+        t->in_len = hb_buf_len(&t->held);
+    }
+}
+
 void hb_tls_signed(struct hb_tls *t, struct hb_span signature)
 {
     if (t->hs == NULL || !t->told_sign || t->hs->signature_here) {
@@ -579,11 +720,17 @@ void hb_tls_signed(struct hb_tls *t, struct hb_span signature)
         memcpy(t->hs->signature, signature.p, signature.len);
         t->hs->signature_len = signature.len;
     }
-    if (hb_buf_len(&t->held) > 0 && t->in_len == 0) { /* input that came meanwhile */
-        t->use_join = true;
-        t->in = hb_buf_bytes(&t->held);
-        t->in_len = hb_buf_len(&t->held);
+    take_held(t);
+}
+
+void hb_tls_verified(struct hb_tls *t, enum hb_code verdict)
+{
+    if (t->hs == NULL || !t->told_verify || t->hs->verdict_here) {
+        return;
     }
+    t->hs->verdict_here = true;
+    t->hs->verdict = verdict;
+    take_held(t);
 }
 
 /* ---- plaintext out ---- */
@@ -597,8 +744,31 @@ size_t hb_tls_sealed_len(const struct hb_tls *t, size_t plain_len)
 {
     size_t overhead = HB_REC_HEADER + HB_TAG_LEN + 9;
     size_t records = SMALL_RECORDS + plain_len / t->max_plain + 3; /* a key update among them */
+    size_t pending = t->post != NULL ? hb_buf_len(&t->post->pending) : 0;
 
-    return plain_len + records * overhead;
+    return plain_len + records * overhead + pending + (pending / t->max_plain + 1) * overhead;
+}
+
+/* Tickets leave in the same write as the first reply: no system call, no packet of their own. */
+static void send_pending(struct hb_tls *t)
+{
+    if (t->is_client || t->post == NULL || hb_buf_len(&t->post->pending) == 0) {
+        return;
+    }
+    hb_bld_put(&t->lane->flight, hb_buf_span(&t->post->pending));
+    hb_conn_emit(t);
+    free_post(t);
+}
+
+enum hb_code hb_tls_key_update(struct hb_tls *t, bool request, struct hb_bld *out)
+{
+    if (!t->is_open || t->failed || t->closed || t->info.version != 0x0304) {
+        return HB_E_INTERNAL;
+    }
+    t->out = out;
+    send_pending(t);
+    send_key_update(t, request);
+    return HB_OK;
 }
 
 enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t n, struct hb_bld *out)
@@ -619,15 +789,16 @@ enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t 
     for (size_t i = 0; i < n; i++) {
         left += plain[i].len;
     }
+    send_pending(t);
     if (t->update_due) {
-        send_key_update(t);
+        send_key_update(t, false);
     }
     while (left > 0) {
         if (t->wr.seq >= t->wr.suite->aead->record_limit) { /* REC-15 */
             if (t->info.version != 0x0304) {
                 return HB_E_TLS_KEY_LIMIT;
             }
-            send_key_update(t);
+            send_key_update(t, false);
         }
         size_t limit = data_limit(t);
         size_t len = left < limit ? left : limit;
@@ -644,6 +815,9 @@ void hb_tls_close(struct hb_tls *t, struct hb_bld *out)
         return;
     }
     t->out = out;
+    if (t->is_open) {
+        send_pending(t);
+    }
     t->closed = true;
     send_alert(t, 1, HB_ALERT_CLOSE_NOTIFY);
 }
@@ -675,6 +849,30 @@ void hb_tls_server_name(const struct hb_tls *t, char *dst, size_t cap)
         memcpy(dst, t->hs->server_name, len);
     }
     dst[len] = 0;
+}
+
+void hb_tls_peer_identity(const struct hb_tls *t, char *dst, size_t cap)
+{
+    size_t len = t->hs != NULL ? strlen(t->hs->identity) : 0;
+
+    if (cap == 0) {
+        return;
+    }
+    len = len < cap ? len : cap - 1;
+    if (len > 0) {
+        memcpy(dst, t->hs->identity, len);
+    }
+    dst[len] = 0;
+}
+
+struct hb_span hb_tls_peer_chain(const struct hb_tls *t)
+{
+    return t->hs != NULL ? hb_buf_span(&t->hs->chain) : hb_span(NULL, 0);
+}
+
+struct hb_span hb_tls_peer_staple(const struct hb_tls *t)
+{
+    return t->hs != NULL ? hb_buf_span(&t->hs->staple) : hb_span(NULL, 0);
 }
 
 enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context, uint8_t *dst, size_t len)

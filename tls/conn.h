@@ -27,6 +27,7 @@ struct hb_tls {
     const struct hb_env *env;     /* borrowed */
     struct hb_tls_lane *lane;     /* borrowed */
     struct hb_hs *hs;             /* owned; NULL once the handshake is over */
+    struct hb_post *post;         /* owned; NULL most of the time */
     struct hb_bld *out;           /* borrowed during hb_tls_next() and friends */
     struct hb_rec_dir rd, wr;
     union hb_tls_secrets secrets;
@@ -39,16 +40,24 @@ struct hb_tls {
     uint16_t num_updates;  /* key updates since the last data record */
     uint32_t early_budget; /* bytes of early data still skipped; 0: none offered, or over */
     uint32_t skip;         /* 1.2: bytes of a refused renegotiation's message still to be dropped */
-    uint8_t post[5];       /* a key update that came in pieces */
-    uint8_t post_len;
+    uint8_t head[4];       /* header of a message on the open connection, as far as it came */
+    uint8_t head_len;
     uint8_t state;         /* enum hb_hs_state */
     uint8_t num_sent;      /* data records sent, up to 255 (REC-18) */
     uint8_t num_empty, num_ccs, num_warnings, num_renegotiations;
+    bool is_client;
     bool is_open;          /* READY was reached */
     bool use_join;         /* the input lies in `held` */
-    bool first_seen, failed, told_ready, told_sign, closed, peer_closed, told_closed;
+    bool first_seen, failed, told_ready, told_sign, told_verify, closed, peer_closed, told_closed;
     bool early_all;        /* after a HelloRetryRequest: every data record before the second hello is early data */
     bool update_due;       /* the peer asked for our key update */
+};
+
+/* What an open connection holds only while there is something to hold. */
+struct hb_post {
+    struct hb_buf in;      /* a message that comes in pieces */
+    struct hb_buf pending; /* server: tickets that leave with the first reply; client: a session to be told */
+    struct hb_buf kept;    /* client, TLS 1.3: the session that tickets will belong to */
 };
 
 struct hb_tls_lane {
@@ -57,6 +66,7 @@ struct hb_tls_lane {
     struct hb_rec_cache read, write;
     uint8_t early256[32], early384[48]; /* hb_ks13_early_derived() */
     struct hb_bld flight;               /* messages on their way into records */
+    uint8_t session_mem[HB_TLS_SESSION_MAX];
     uint8_t flight_mem[HB_TLS_FLIGHT_MAX - 16384u];
 };
 
@@ -64,6 +74,8 @@ struct hb_tls_lane {
 void hb_conn_emit(struct hb_tls *t);
 /* Appends one record with these bytes. */
 void hb_conn_emit_record(struct hb_tls *t, uint8_t type, struct hb_span bytes);
+/* The post of this connection, made if there is none. NULL: out of memory. */
+struct hb_post *hb_conn_post(struct hb_tls *t);
 /* Installs keys for one direction, from raw key and IV. */
 void hb_conn_install(struct hb_tls *t, struct hb_rec_dir *d, const struct hb_suite *suite, const uint8_t *key,
                      const uint8_t *iv);

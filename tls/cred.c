@@ -44,6 +44,7 @@ static void free_cred(const struct hb_env *env, struct hb_cred *cred)
 {
     hb_privkey_free(env, &cred->key);
     env->release(env->ctx, cred->memory, cred->memory_len);
+    env->release(env->ctx, (void *)(uintptr_t)cred->staple.p, cred->staple.len);
     env->release(env->ctx, cred, sizeof *cred);
 }
 
@@ -74,6 +75,28 @@ size_t hb_cred_store_count(const struct hb_cred_store *store)
 void hb_cred_store_sign_later(struct hb_cred_store *store, bool later)
 {
     store->sign_later = later;
+}
+
+struct hb_span hb_cred_staple(const struct hb_cred *cred)
+{
+    return cred->staple;
+}
+
+enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span response)
+{
+    struct hb_cred *cred = store->last;
+
+    if (cred == NULL || response.len == 0 || response.len > 65535) {
+        return HB_E_X509_STAPLE;
+    }
+    uint8_t *p = store->env->alloc(store->env->ctx, response.len);
+    if (p == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    memcpy(p, response.p, response.len);
+    store->env->release(store->env->ctx, (void *)(uintptr_t)cred->staple.p, cred->staple.len);
+    cred->staple = hb_span(p, response.len);
+    return HB_OK;
 }
 
 bool hb_cred_signs_later(const struct hb_cred *cred)
@@ -132,7 +155,7 @@ struct hb_span hb_cred_first_name(const struct hb_cred *cred)
 static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
 {
     static const char *const kinds[] = {"RSA",         "RSA-PSS",     "ECDSA P-256",
-                                        "ECDSA P-384", "ECDSA P-521", "Ed25519"};
+                                        "ECDSA P-384", "ECDSA P-521", "Ed25519", "Ed448"};
     struct hb_bld key = hb_bld(facts->key, sizeof facts->key - 1);
     struct hb_bld names = hb_bld(facts->names, sizeof facts->names - 4);
 
@@ -289,9 +312,6 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
     }
     if (env->wall(env->ctx) < cert.not_before) {
         return HB_E_CERT_NOT_YET;
-    }
-    if (cert.key_kind == HB_KEY_P521) {
-        return HB_E_KEY_ALGORITHM;
     }
     HB_TRY(hb_key_from_pem(env, key_pem, &cred->key));
     HB_TRY(key_fits(env, &cert, cred->key));

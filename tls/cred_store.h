@@ -14,6 +14,7 @@ struct hb_cred {
     struct hb_span msg12;              /* TLS 1.2 Certificate body */
     struct hb_span leaf;               /* borrowed from msg12: DER of the leaf */
     uint64_t not_before, not_after;
+    struct hb_span staple;             /* owned: OCSP response; empty: none */
     uint8_t *memory;                   /* owned: msg12 and msg13 behind one another */
     size_t memory_len;
 };
@@ -27,6 +28,8 @@ enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span hos
 struct hb_span hb_cred_first_name(const struct hb_cred *cred);
 /* Credential number i in the order of loading; NULL beyond the end. */
 const struct hb_cred *hb_cred_at(const struct hb_cred_store *store, size_t i);
+/* The OCSP response to send along, if it may still be shown now; else empty. Borrowed. */
+struct hb_span hb_cred_staple(const struct hb_cred *cred);
 bool hb_cred_signs_later(const struct hb_cred *cred);
 
 #endif

@@ -45,23 +45,26 @@ static bool client_prefers_chacha(const struct hb_offer *offer, uint16_t version
 {
     for (size_t i = 0; i + 1 < offer->suites.len; i += 2) {
         const struct hb_suite *s = hb_suite_find((uint16_t)(offer->suites.p[i] << 8 | offer->suites.p[i + 1]));
-        if (s != NULL && s->version == version) {
+        if (s != NULL && s->aead != NULL && hb_suite_fits(s, version)) {
             return s->aead == &hb_chacha20_poly1305;
         }
     }
     return false;
 }
 
+/* hash: only suites with it; NULL: any. In TLS 1.2 a suite must fit the certificate, and its key exchange must have
+ * a group. */
 static const struct hb_suite *pick_suite(const struct hb_offer *offer, const struct hb_tls_config *config,
-                                         uint16_t version, enum hb_suite_auth auth)
+                                         uint16_t version, enum hb_suite_auth auth, const struct hb_hash *hash)
 {
     bool chacha_first = config->prefer_chacha || client_prefers_chacha(offer, version);
 
     for (int pass = chacha_first ? 0 : 1; pass < 2; pass++) {
-        for (size_t i = 0; i < hb_num_suites; i++) {
-            const struct hb_suite *s = &hb_suites[i];
-            if (s->version == version && (s->auth == HB_AUTH_ANY || s->auth == auth) &&
-                (pass == 1 || s->aead == &hb_chacha20_poly1305) && hb_u16_list_has(offer->suites, s->id)) {
+        for (size_t i = 0; i < config->num_suites; i++) {
+            const struct hb_suite *s = config->suites[i];
+            if (hb_suite_fits(s, version) && (s->auth == HB_AUTH_ANY || s->auth == auth) &&
+                (hash == NULL || s->hash == hash) && (pass == 1 || s->aead == &hb_chacha20_poly1305) &&
+                hb_u16_list_has(offer->suites, s->id) && (version == 0x0304 || hb_negotiate_group12(offer, config, s) != NULL)) {
                 return s;
             }
         }
@@ -82,13 +85,14 @@ static uint16_t curve_of(enum hb_key_kind kind)
 }
 
 /* The first scheme of ours that fits the key and the client's list; TLS 1.3 binds ECDSA's curve to its hash. */
-static const struct hb_sigalg *pick_sigalg(const struct hb_offer *offer, uint16_t version, enum hb_key_kind kind)
+const struct hb_sigalg *hb_negotiate_sigalg(struct hb_span offered, const struct hb_tls_config *config, uint16_t version,
+                                            enum hb_key_kind kind)
 {
     const struct hb_sigalg *loose = NULL;
 
-    for (size_t i = 0; i < hb_num_sigalgs; i++) {
-        const struct hb_sigalg *a = &hb_sigalgs[i];
-        if (!hb_u16_list_has(offer->sigalgs, a->id) || (version == 0x0304 && !a->tls13)) {
+    for (size_t i = 0; i < config->num_sign; i++) {
+        const struct hb_sigalg *a = config->sign[i];
+        if (!hb_u16_list_has(offered, a->id) || (version == 0x0304 && !a->tls13)) {
             continue;
         }
         if (a->kind == kind) {
@@ -113,8 +117,8 @@ static bool usable(const struct hb_offer *offer, const struct hb_tls_config *con
         !hb_u16_list_has(offer->groups, curve_of(cred->kind))) {
         return false; /* T12-09 */
     }
-    const struct hb_sigalg *sigalg = pick_sigalg(offer, choice->version, cred->kind);
-    const struct hb_suite *suite = pick_suite(offer, config, choice->version, auth_of(cred->kind));
+    const struct hb_sigalg *sigalg = hb_negotiate_sigalg(offer->sigalgs, config, choice->version, cred->kind);
+    const struct hb_suite *suite = pick_suite(offer, config, choice->version, auth_of(cred->kind), NULL);
     if (sigalg == NULL || suite == NULL) {
         return false;
     }
@@ -145,20 +149,34 @@ static bool pick_cred(const struct hb_offer *offer, const struct hb_tls_config *
 /* Why no credential fits: what the client lacks first. */
 static enum hb_code why_none(const struct hb_offer *offer, const struct hb_tls_config *config, uint16_t version)
 {
-    if (hb_cred_store_count(config->creds) == 0) {
+    if (config->creds == NULL || hb_cred_store_count(config->creds) == 0) {
         return HB_E_TLS_NO_CREDENTIAL;
     }
-    if (pick_suite(offer, config, version, HB_AUTH_ECDSA) == NULL &&
-        pick_suite(offer, config, version, HB_AUTH_RSA) == NULL) {
+    if (pick_suite(offer, config, version, HB_AUTH_ECDSA, NULL) == NULL &&
+        pick_suite(offer, config, version, HB_AUTH_RSA, NULL) == NULL) {
         return HB_E_TLS_NO_SUITE;
     }
     for (size_t i = 0; i < hb_cred_store_count(config->creds); i++) {
         enum hb_key_kind kind = hb_cred_at(config->creds, i)->kind;
-        if (pick_sigalg(offer, version, kind) != NULL) {
+        if (hb_negotiate_sigalg(offer->sigalgs, config, version, kind) != NULL) {
             return HB_E_TLS_NO_SUITE;
         }
     }
     return HB_E_TLS_NO_SIGALG;
+}
+
+static bool name_known(const struct hb_tls_config *config, struct hb_span name)
+{
+    bool covered = false;
+    const struct hb_cred *cred;
+
+    if (config->creds == NULL) {
+        return false;
+    }
+    for (size_t i = 0; !covered && (cred = hb_cred_at(config->creds, i)) != NULL; i++) {
+        covered = hb_cred_covers(cred, name) != HB_NAME_NONE;
+    }
+    return covered;
 }
 
 static enum hb_code choose_cred(const struct hb_offer *offer, const struct hb_tls_config *config,
@@ -166,12 +184,11 @@ static enum hb_code choose_cred(const struct hb_offer *offer, const struct hb_tl
 {
     struct hb_span name = offer->server_name;
 
+    if (config->creds == NULL) {
+        return why_none(offer, config, choice->version);
+    }
     if (offer->has_server_name) {
-        bool covered = false;
-        const struct hb_cred *cred;
-        for (size_t i = 0; !covered && (cred = hb_cred_at(config->creds, i)) != NULL; i++) {
-            covered = hb_cred_covers(cred, name) != HB_NAME_NONE;
-        }
+        bool covered = name_known(config, name);
         choice->name_used = covered;
         if (covered && (pick_cred(offer, config, name, HB_NAME_EXACT, choice) ||
                         pick_cred(offer, config, name, HB_NAME_WILDCARD, choice))) {
@@ -215,38 +232,61 @@ static bool shares_in_order(const struct hb_offer *offer)
     return true;
 }
 
-/* T13-04. All groups we have today are of one class, so any share of ours is as good as the first. */
-static enum hb_code choose_group13(const struct hb_offer *offer, struct hb_choice *choice)
+/* T13-04: the first group of ours that the client supports, unless it sent a share for another of the same class: a
+ * round trip is dearer than a preference between classical groups, but not dearer than post-quantum security. */
+static enum hb_code choose_group13(const struct hb_offer *offer, const struct hb_tls_config *config,
+                                   struct hb_choice *choice)
 {
+    const struct hb_kex *best = NULL;
+
     if (!shares_in_order(offer)) {
         return HB_E_TLS_ILLEGAL;
     }
-    for (size_t i = 0; i < hb_num_groups; i++) {
-        if (hb_u16_list_has(offer->groups, hb_groups[i]->id) &&
-            hb_offer_share(offer, hb_groups[i]->id, &choice->share)) {
-            choice->group = hb_groups[i];
+    for (size_t i = 0; i < config->num_groups; i++) {
+        const struct hb_kex *k = config->groups[i];
+        if (!hb_u16_list_has(offer->groups, k->id)) {
+            continue;
+        }
+        best = best == NULL ? k : best;
+        if (k->class == best->class && hb_offer_share(offer, k->id, &choice->share)) {
+            choice->group = k;
             return HB_OK;
         }
     }
-    for (size_t i = 0; i < hb_num_groups; i++) {
-        if (hb_u16_list_has(offer->groups, hb_groups[i]->id)) {
-            choice->group = hb_groups[i];
-            choice->retry = true;
-            return HB_OK;
-        }
-    }
-    return HB_E_TLS_NO_GROUP;
+    choice->group = best;
+    choice->retry = true;
+    return best != NULL ? HB_OK : HB_E_TLS_NO_GROUP;
 }
 
-static enum hb_code choose_group12(const struct hb_offer *offer, struct hb_choice *choice)
+const struct hb_kex *hb_negotiate_group12(const struct hb_offer *offer, const struct hb_tls_config *config,
+                                          const struct hb_suite *suite)
 {
-    for (size_t i = 0; i < hb_num_groups; i++) {
-        if (offer->has_groups ? hb_u16_list_has(offer->groups, hb_groups[i]->id) : hb_groups[i]->id == 0x0017) {
-            choice->group = hb_groups[i];
-            return HB_OK;
+    static const struct hb_kex none = {.name = "none"};
+    bool dhe = suite->kx == HB_KX_DHE || suite->kx == HB_KX_DHE_PSK;
+    bool named = false; /* the client names finite field groups (RFC 7919 4) */
+
+    if (!hb_kx_is_ephemeral(suite->kx)) {
+        return &none;
+    }
+    for (size_t i = 0; dhe && i + 1 < offer->groups.len; i += 2) {
+        named = named || offer->groups.p[i] == 1;
+    }
+    for (size_t i = 0; i < config->num_groups; i++) {
+        const struct hb_kex *k = config->groups[i];
+        bool offered = dhe ? !named || hb_u16_list_has(offer->groups, k->id)
+                           : offer->has_groups ? hb_u16_list_has(offer->groups, k->id) : k->id == 0x0017;
+        if (k->class == (dhe ? HB_GROUP_FFDHE : HB_GROUP_EC) && offered) {
+            return k;
         }
     }
-    return HB_E_TLS_NO_GROUP;
+    return NULL;
+}
+
+static enum hb_code choose_group12(const struct hb_offer *offer, const struct hb_tls_config *config,
+                                   struct hb_choice *choice)
+{
+    choice->group = hb_negotiate_group12(offer, config, choice->suite);
+    return choice->group != NULL ? HB_OK : HB_E_TLS_NO_GROUP;
 }
 
 /* ---- ALPN ---- */
@@ -272,7 +312,8 @@ static enum hb_code choose_alpn(const struct hb_offer *offer, const struct hb_tl
 
 /* ---- all of it ---- */
 
-static enum hb_code check13(const struct hb_offer *offer)
+static enum hb_code check13(const struct hb_offer *offer, const struct hb_tls_config *config,
+                            const struct hb_choice *choice)
 {
     if (offer->compression.len != 1 || offer->compression.p[0] != 0) {
         return HB_E_TLS_COMPRESSION;
@@ -280,8 +321,12 @@ static enum hb_code check13(const struct hb_offer *offer)
     if (offer->legacy_version != 0x0303) {
         return HB_E_TLS_VERSION;
     }
-    if (!offer->has_sigalgs || !offer->has_groups || !offer->has_key_shares) {
-        return HB_E_TLS_MISSING_EXTENSION; /* T13-01; PSK alone is never enough for us */
+    if (!offer->has_groups || !offer->has_key_shares || (offer->has_psk && !offer->has_psk_modes) ||
+        (!offer->has_sigalgs && choice->psk == HB_PSK_NONE)) {
+        return HB_E_TLS_MISSING_EXTENSION; /* T13-01, RES-02; psk_ke is never enough for us */
+    }
+    if (config->sni_required && !offer->has_server_name) {
+        return HB_E_TLS_NAME_MISSING;
     }
     return HB_OK;
 }
@@ -294,7 +339,29 @@ static enum hb_code check12(const struct hb_offer *offer)
     if (offer->has_renegotiation && offer->renegotiation.len > 0) {
         return HB_E_TLS_RENEGOTIATION_INFO; /* REN-01: this is a first handshake */
     }
-    return offer->has_sigalgs ? HB_OK : HB_E_TLS_NO_SIGALG; /* T12-06: absent means SHA-1 only */
+    return HB_OK;
+}
+
+/* With a PSK there is no certificate to choose, only the answer to server_name. */
+static enum hb_code choose_psk13(const struct hb_offer *offer, const struct hb_tls_config *config,
+                                 struct hb_choice *choice)
+{
+    choice->name_used = offer->has_server_name && name_known(config, offer->server_name);
+    if (offer->has_server_name && !choice->name_used && config->sni_strict) {
+        return HB_E_TLS_UNKNOWN_NAME;
+    }
+    choice->suite = pick_suite(offer, config, 0x0304, HB_AUTH_ANY, choice->psk_hash);
+    return choice->suite != NULL ? HB_OK : HB_E_TLS_NO_SUITE;
+}
+
+/* TLS 1.2: suites with a PSK come first if there is one; RSA_PSK has a certificate and is found with those. */
+static bool choose_psk12(const struct hb_offer *offer, const struct hb_tls_config *config, struct hb_choice *choice)
+{
+    if (config->num_psks == 0) {
+        return false;
+    }
+    choice->suite = pick_suite(offer, config, choice->version, HB_AUTH_PSK, NULL);
+    return choice->suite != NULL;
 }
 
 enum hb_code hb_negotiate(const struct hb_offer *offer, const struct hb_tls_config *config,
@@ -302,8 +369,15 @@ enum hb_code hb_negotiate(const struct hb_offer *offer, const struct hb_tls_conf
 {
     bool tls13 = choice->version == 0x0304;
 
-    HB_TRY(tls13 ? check13(offer) : check12(offer));
-    HB_TRY(choose_cred(offer, config, choice));
-    HB_TRY(tls13 ? choose_group13(offer, choice) : choose_group12(offer, choice));
+    HB_TRY(tls13 ? check13(offer, config, choice) : check12(offer));
+    if (tls13 && choice->psk != HB_PSK_NONE) {
+        HB_TRY(choose_psk13(offer, config, choice));
+    } else if (tls13 || !choose_psk12(offer, config, choice)) {
+        if (!tls13 && !offer->has_sigalgs && choice->version == 0x0303) {
+            return HB_E_TLS_NO_SIGALG; /* T12-06: absent means SHA-1 only */
+        }
+        HB_TRY(choose_cred(offer, config, choice));
+    }
+    HB_TRY(tls13 ? choose_group13(offer, config, choice) : choose_group12(offer, config, choice));
     return choose_alpn(offer, config, choice);
 }

@@ -108,6 +108,10 @@ static void take_events(struct peer *p)
             }
             p->got_total += e.data.len;
             break;
+        case HB_TLS_VERIFY:
+        case HB_TLS_SESSION:
+            fail_msg("not asked for");
+            break;
         case HB_TLS_SIGN: {
             uint8_t sig[1024];
             size_t len = 0;

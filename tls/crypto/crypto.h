@@ -11,14 +11,14 @@
 #include <hb/span.h>
 #include <stdbool.h>
 
-#define HB_HASH_MAX 64u        /* longest digest */
-#define HB_KEY_MAX 32u         /* longest AEAD key */
-#define HB_IV_LEN 12u          /* every AEAD of TLS 1.3 and 1.2 we speak */
-#define HB_TAG_LEN 16u
-#define HB_SHARE_MAX 1568u     /* longest key share, room for the hybrid groups */
-#define HB_SHARED_MAX 132u     /* longest shared secret */
-#define HB_KEX_PRIV_MAX 2464u  /* longest private half, room for ML-KEM */
-#define HB_SIG_MAX 1024u       /* RSA 8192 */
+#define HB_HASH_MAX     64u /* longest digest */
+#define HB_KEY_MAX      32u /* longest AEAD key */
+#define HB_IV_LEN       12u /* every AEAD of TLS 1.3 and 1.2 we speak */
+#define HB_TAG_LEN      16u
+#define HB_SHARE_MAX    1216u /* longest key share: X25519MLKEM768, client */
+#define HB_SHARED_MAX   384u  /* longest shared secret: ffdhe3072 */
+#define HB_KEX_PRIV_MAX 2432u /* longest private half: X25519MLKEM768 */
+#define HB_SIG_MAX      1024u /* RSA 8192 */
 
 /* ---- hashes ---- */
 
@@ -38,6 +38,7 @@ struct hb_hash {
 };
 
 extern const struct hb_hash hb_sha256, hb_sha384, hb_sha512;
+extern const struct hb_hash hb_sha1; /* identifiers of OCSP; never for signatures outside `legacy` */
 
 /* One-shot digest of one span. */
 void hb_hash_once(const struct hb_hash *hash, struct hb_span data, uint8_t *dst);
@@ -79,9 +80,16 @@ bool hb_cpu_has_aes(void);
 
 /* ---- key exchange ---- */
 
+enum hb_group_class {
+    HB_GROUP_HYBRID, /* post-quantum and classical side by side; TLS 1.3 only */
+    HB_GROUP_EC,
+    HB_GROUP_FFDHE /* finite field, legacy */
+};
+
 struct hb_kex {
     const char *name;
     uint16_t id; /* NamedGroup */
+    enum hb_group_class class;
     uint16_t client_share_len, server_share_len, priv_len, shared_len;
     /* Makes a key pair: client_share_len bytes of share, priv_len of private half. */
     void (*generate)(const struct hb_env *env, uint8_t *priv, uint8_t *share);
@@ -94,11 +102,22 @@ struct hb_kex {
                            uint8_t *shared);
 };
 
-extern const struct hb_kex hb_x25519, hb_secp256r1, hb_secp384r1;
+extern const struct hb_kex hb_x25519mlkem768, hb_x25519, hb_secp256r1, hb_secp384r1, hb_x448, hb_secp521r1;
+extern const struct hb_kex hb_ffdhe2048, hb_ffdhe3072;
+/* The prime of a finite field group, big-endian: TLS 1.2 sends it (g is 2). */
+struct hb_span hb_ffdhe_prime(const struct hb_kex *group);
 
 /* ---- signatures ---- */
 
-enum hb_key_kind { HB_KEY_RSA, HB_KEY_RSA_PSS, HB_KEY_P256, HB_KEY_P384, HB_KEY_P521, HB_KEY_ED25519 };
+enum hb_key_kind {
+    HB_KEY_RSA,
+    HB_KEY_RSA_PSS,
+    HB_KEY_P256,
+    HB_KEY_P384,
+    HB_KEY_P521,
+    HB_KEY_ED25519,
+    HB_KEY_ED448
+};
 
 struct hb_privkey; /* opaque; wiped when freed */
 struct hb_pubkey;
@@ -115,6 +134,8 @@ HB_MUST_USE enum hb_code hb_privkey_ec(const struct hb_env *env, enum hb_key_kin
                                        struct hb_span scalar, struct hb_privkey **key);
 HB_MUST_USE enum hb_code hb_privkey_ed25519(const struct hb_env *env, struct hb_span seed,
                                             struct hb_privkey **key);
+HB_MUST_USE enum hb_code hb_privkey_ed448(const struct hb_env *env, struct hb_span seed,
+                                          struct hb_privkey **key);
 void hb_privkey_free(const struct hb_env *env, struct hb_privkey **key);
 enum hb_key_kind hb_privkey_kind(const struct hb_privkey *key);
 /* Signature size limit: bytes of modulus for RSA. */
@@ -127,6 +148,8 @@ HB_MUST_USE enum hb_code hb_pubkey_ec(const struct hb_env *env, enum hb_key_kind
                                       struct hb_pubkey **key);
 HB_MUST_USE enum hb_code hb_pubkey_ed25519(const struct hb_env *env, struct hb_span raw,
                                            struct hb_pubkey **key);
+HB_MUST_USE enum hb_code hb_pubkey_ed448(const struct hb_env *env, struct hb_span raw,
+                                         struct hb_pubkey **key);
 void hb_pubkey_free(const struct hb_env *env, struct hb_pubkey **key);
 enum hb_key_kind hb_pubkey_kind(const struct hb_pubkey *key);
 unsigned hb_pubkey_bits(const struct hb_pubkey *key);
@@ -135,17 +158,30 @@ enum hb_sig_pad { HB_PAD_NONE, HB_PAD_PKCS1, HB_PAD_PSS };
 
 struct hb_sigalg {
     const char *name;
-    uint16_t id;             /* SignatureScheme */
-    enum hb_key_kind kind;   /* the key it needs; in TLS 1.2 ECDSA goes with any curve */
+    uint16_t id;           /* SignatureScheme */
+    enum hb_key_kind kind; /* the key it needs; in TLS 1.2 ECDSA goes with any curve */
     enum hb_sig_pad pad;
-    const struct hb_hash *hash; /* NULL: Ed25519 hashes inside */
-    bool tls13;              /* may sign a TLS 1.3 handshake (PKCS#1 may not) */
+    const struct hb_hash *hash; /* NULL: EdDSA hashes inside */
+    bool tls13;                 /* may sign a TLS 1.3 handshake (PKCS#1 may not) */
 };
 
 /* All schemes we know, in the server's order of preference; NULL if the id is unknown. */
 extern const struct hb_sigalg hb_sigalgs[];
 extern const size_t hb_num_sigalgs;
 const struct hb_sigalg *hb_sigalg_find(uint16_t id);
+
+/* True if a key of this kind can make the scheme's signatures; in TLS 1.2 ECDSA's curve is free. */
+bool hb_sigalg_fits(const struct hb_sigalg *alg, enum hb_key_kind kind, bool tls13);
+
+/* RSA key transport (RFC 5246 7.4.7.1). Decryption gives 48 bytes whatever comes: random ones if the ciphertext is
+ * bad, in the same time (CT-03). */
+HB_MUST_USE enum hb_code hb_rsa_decrypt_premaster(const struct hb_privkey *key, const struct hb_env *env,
+                                                  uint16_t client_version, struct hb_span ciphertext,
+                                                  uint8_t premaster[48]);
+/* Makes a premaster secret and encrypts it; at most HB_SIG_MAX bytes. */
+HB_MUST_USE enum hb_code hb_rsa_encrypt_premaster(const struct hb_pubkey *key, const struct hb_env *env,
+                                                  uint16_t version, uint8_t premaster[48], uint8_t *dst,
+                                                  size_t cap, size_t *len);
 
 /* Signs input (unhashed). ECDSA gives DER. RSA only through blinded, fault-checked functions (CT-05). */
 HB_MUST_USE enum hb_code hb_sign(const struct hb_privkey *key, const struct hb_env *env,

@@ -6,10 +6,10 @@
 #include <nettle/version.h>
 
 #if NETTLE_VERSION_MAJOR >= 4
-#define HB_DIGEST(function, ctx, len, dst)             function(ctx, dst)
+#define HB_DIGEST(function, ctx, len, dst)           function(ctx, dst)
 #define HB_GCM_DIGEST(ctx, key, cipher, f, len, dst) nettle_gcm_digest(ctx, key, cipher, f, dst)
 #else
-#define HB_DIGEST(function, ctx, len, dst)             function(ctx, len, dst)
+#define HB_DIGEST(function, ctx, len, dst)           function(ctx, len, dst)
 #define HB_GCM_DIGEST(ctx, key, cipher, f, len, dst) nettle_gcm_digest(ctx, key, cipher, f, len, dst)
 #endif
 

@@ -1,6 +1,6 @@
 /* nettle_ec.c: the SEC1 point codec, integers of a fixed length, and GMP's memory.
- * Coordinates pass through mpz only when they are public or about to leave as a shared secret, and are written
- * at the curve's full length, so a leading zero is never dropped (T13-08). */
+ * Coordinates pass through mpz only when they are public or about to leave as a shared secret, and are
+ * written at the curve's full length, so a leading zero is never dropped (T13-08). */
 #include "nettle_ec.h"
 
 #include <hb/ct.h>
@@ -52,6 +52,7 @@ const struct hb_ec_curve *hb_ec_find(enum hb_key_kind kind)
     case HB_KEY_RSA:
     case HB_KEY_RSA_PSS:
     case HB_KEY_ED25519:
+    case HB_KEY_ED448:
         break;
     }
     return NULL;

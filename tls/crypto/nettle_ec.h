@@ -1,4 +1,5 @@
-/* nettle_ec.h: NIST curves in Nettle's terms, shared by key exchange and signatures (private to this folder). */
+/* nettle_ec.h: NIST curves in Nettle's terms, shared by key exchange and signatures (private to this folder).
+ */
 #ifndef HB_NETTLE_EC_H
 #define HB_NETTLE_EC_H
 

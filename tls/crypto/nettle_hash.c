@@ -5,10 +5,11 @@
 #include "nettle_compat.h"
 
 #include <hb/ct.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 
 #define HASH_GLUE(bits, ctx_type)                                                                            \
-    _Static_assert(sizeof(struct ctx_type) <= sizeof(union hb_hash_ctx), "hb_hash_ctx is too small");       \
+    _Static_assert(sizeof(struct ctx_type) <= sizeof(union hb_hash_ctx), "hb_hash_ctx is too small");        \
     static void sha##bits##_start(union hb_hash_ctx *h)                                                      \
     {                                                                                                        \
         nettle_sha##bits##_init((struct ctx_type *)(void *)h);                                               \
@@ -29,7 +30,25 @@ HASH_GLUE(256, sha256_ctx)
 HASH_GLUE(384, sha512_ctx)
 HASH_GLUE(512, sha512_ctx)
 
+static void sha1_start(union hb_hash_ctx *h)
+{
+    nettle_sha1_init((struct sha1_ctx *)(void *)h);
+}
+
+static void sha1_add(union hb_hash_ctx *h, struct hb_span data)
+{
+    if (data.len > 0) {
+        nettle_sha1_update((struct sha1_ctx *)(void *)h, data.len, data.p);
+    }
+}
+
+static void sha1_end(union hb_hash_ctx *h, uint8_t *dst)
+{
+    HB_DIGEST(nettle_sha1_digest, (struct sha1_ctx *)(void *)h, 20, dst);
+}
+
 /* clang-format off */
+const struct hb_hash hb_sha1   = {"SHA-1",   20,  64, sha1_start,   sha1_add,   sha1_end};
 const struct hb_hash hb_sha256 = {"SHA-256", 32,  64, sha256_start, sha256_add, sha256_end};
 const struct hb_hash hb_sha384 = {"SHA-384", 48, 128, sha384_start, sha384_add, sha384_end};
 const struct hb_hash hb_sha512 = {"SHA-512", 64, 128, sha512_start, sha512_add, sha512_end};
@@ -57,7 +76,8 @@ static void start_with_pad(const struct hb_hash *hash, union hb_hash_ctx *h, con
     hb_wipe(block, sizeof block);
 }
 
-void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_span *data, size_t n, uint8_t *dst)
+void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_span *data, size_t n,
+             uint8_t *dst)
 {
     union hb_hash_ctx h;
     uint8_t padded[128] = {0};

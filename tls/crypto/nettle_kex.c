@@ -1,4 +1,4 @@
-/* nettle_kex.c: X25519 and the NIST curves as key exchange.
+/* nettle_kex.c: X25519, X448 and the NIST curves as key exchange.
  * Every key pair is for one handshake; the caller wipes the private half. Peer shares are checked for length,
  * curve and an all-zero result (T13-08). */
 #include "crypto.h"
@@ -6,37 +6,39 @@
 
 #include <hb/ct.h>
 #include <nettle/curve25519.h>
+#include <nettle/curve448.h>
 
-/* ---- X25519 ---- */
+/* ---- X25519 and X448 (RFC 7748): clamping and masking are Nettle's ---- */
 
-static void x25519_generate(const struct hb_env *env, uint8_t *priv, uint8_t *share)
-{
-    env->random(env->ctx, CURVE25519_SIZE, priv);
-    nettle_curve25519_mul_g(share, priv);
-}
-
-static enum hb_code x25519_derive(const uint8_t *priv, struct hb_span peer_share, uint8_t *shared)
-{
-    if (peer_share.len != CURVE25519_SIZE) {
-        return HB_E_TLS_KEY_SHARE;
+#define MONTGOMERY_GLUE(name, size, nettle)                                                                  \
+    static void name##_generate(const struct hb_env *env, uint8_t *priv, uint8_t *share)                     \
+    {                                                                                                        \
+        env->random(env->ctx, size, priv);                                                                   \
+        nettle##_mul_g(share, priv);                                                                         \
+    }                                                                                                        \
+    static enum hb_code name##_derive(const uint8_t *priv, struct hb_span peer_share, uint8_t *shared)       \
+    {                                                                                                        \
+        if (peer_share.len != (size)) {                                                                      \
+            return HB_E_TLS_KEY_SHARE;                                                                       \
+        }                                                                                                    \
+        nettle##_mul(shared, priv, peer_share.p);                                                            \
+        return hb_ct_is_zero(shared, size) ? HB_E_TLS_KEY_SHARE : HB_OK;                                     \
+    }                                                                                                        \
+    static enum hb_code name##_answer(const struct hb_env *env, struct hb_span peer_share, uint8_t *share,   \
+                                      uint8_t *shared)                                                       \
+    {                                                                                                        \
+        uint8_t priv[size];                                                                                  \
+        if (peer_share.len != (size)) {                                                                      \
+            return HB_E_TLS_KEY_SHARE;                                                                       \
+        }                                                                                                    \
+        name##_generate(env, priv, share);                                                                   \
+        enum hb_code code = name##_derive(priv, peer_share, shared);                                         \
+        hb_wipe(priv, sizeof priv);                                                                          \
+        return code;                                                                                         \
     }
-    nettle_curve25519_mul(shared, priv, peer_share.p);
-    return hb_ct_is_zero(shared, CURVE25519_SIZE) ? HB_E_TLS_KEY_SHARE : HB_OK;
-}
 
-static enum hb_code x25519_answer(const struct hb_env *env, struct hb_span peer_share, uint8_t *share,
-                                  uint8_t *shared)
-{
-    uint8_t priv[CURVE25519_SIZE];
-
-    if (peer_share.len != CURVE25519_SIZE) {
-        return HB_E_TLS_KEY_SHARE;
-    }
-    x25519_generate(env, priv, share);
-    enum hb_code code = x25519_derive(priv, peer_share, shared);
-    hb_wipe(priv, sizeof priv);
-    return code;
-}
+MONTGOMERY_GLUE(x25519, CURVE25519_SIZE, nettle_curve25519)
+MONTGOMERY_GLUE(x448, CURVE448_SIZE, nettle_curve448)
 
 /* ---- NIST curves ---- */
 
@@ -120,9 +122,12 @@ static enum hb_code nist_answer(enum hb_key_kind kind, const struct hb_env *env,
 
 NIST_GLUE(p256, HB_KEY_P256)
 NIST_GLUE(p384, HB_KEY_P384)
+NIST_GLUE(p521, HB_KEY_P521)
 
 /* clang-format off */
-const struct hb_kex hb_x25519    = {"x25519",    0x001d, 32, 32, 32, 32, x25519_generate, x25519_derive, x25519_answer};
-const struct hb_kex hb_secp256r1 = {"secp256r1", 0x0017, 65, 65, 32, 32, p256_generate,   p256_derive,   p256_answer};
-const struct hb_kex hb_secp384r1 = {"secp384r1", 0x0018, 97, 97, 48, 48, p384_generate,   p384_derive,   p384_answer};
+const struct hb_kex hb_x25519    = {"x25519",    0x001d, HB_GROUP_EC,  32,  32, 32, 32, x25519_generate, x25519_derive, x25519_answer};
+const struct hb_kex hb_x448      = {"x448",      0x001e, HB_GROUP_EC,  56,  56, 56, 56, x448_generate,   x448_derive,   x448_answer};
+const struct hb_kex hb_secp256r1 = {"secp256r1", 0x0017, HB_GROUP_EC,  65,  65, 32, 32, p256_generate,   p256_derive,   p256_answer};
+const struct hb_kex hb_secp384r1 = {"secp384r1", 0x0018, HB_GROUP_EC,  97,  97, 48, 48, p384_generate,   p384_derive,   p384_answer};
+const struct hb_kex hb_secp521r1 = {"secp521r1", 0x0019, HB_GROUP_EC, 133, 133, 66, 66, p521_generate,   p521_derive,   p521_answer};
 /* clang-format on */

@@ -19,19 +19,24 @@ struct hb_privkey {
     struct rsa_private_key rsa;
     struct rsa_public_key rsa_pub; /* private operations are checked against it */
     struct ecc_scalar ec;
-    uint8_t ed_seed[ED25519_KEY_SIZE], ed_pub[ED25519_KEY_SIZE];
+    uint8_t ed_seed[ED448_KEY_SIZE], ed_pub[ED448_KEY_SIZE]; /* Ed25519 uses the first 32 bytes */
 };
 
 struct hb_pubkey {
     enum hb_key_kind kind;
     struct rsa_public_key rsa;
     struct ecc_point ec;
-    uint8_t ed[ED25519_KEY_SIZE];
+    uint8_t ed[ED448_KEY_SIZE];
 };
 
 static bool is_rsa(enum hb_key_kind kind)
 {
     return kind == HB_KEY_RSA || kind == HB_KEY_RSA_PSS;
+}
+
+static bool is_eddsa(enum hb_key_kind kind)
+{
+    return kind == HB_KEY_ED25519 || kind == HB_KEY_ED448;
 }
 
 /* ---- private keys ---- */
@@ -47,7 +52,7 @@ void hb_privkey_free(const struct hb_env *env, struct hb_privkey **key)
     if (is_rsa(k->kind)) {
         nettle_rsa_private_key_clear(&k->rsa);
         nettle_rsa_public_key_clear(&k->rsa_pub);
-    } else if (k->kind != HB_KEY_ED25519) {
+    } else if (!is_eddsa(k->kind)) {
         nettle_ecc_scalar_clear(&k->ec);
     }
     env->release(env->ctx, k, sizeof *k);
@@ -70,8 +75,8 @@ static bool exponent_fits(const mpz_t exponent, const mpz_t prime, const mpz_t e
     return ok;
 }
 
-/* Primes of about the same length (FIPS 186-5 A.1.1 wants the very same). If one fills as many limbs as the modulus,
- * Nettle 3.8 writes beyond its scratch space while signing. */
+/* Primes of about the same length (FIPS 186-5 A.1.1 wants the very same). If one fills as many limbs as the
+ * modulus, Nettle 3.8 writes beyond its scratch space while signing. */
 static bool balanced(const struct hb_privkey *k)
 {
     size_t p = mpz_sizeinbase(k->rsa.p, 2);
@@ -87,8 +92,9 @@ static bool public_exponent_ok(const mpz_t e)
     return mpz_odd_p(e) && mpz_cmp_ui(e, 3) >= 0 && mpz_sizeinbase(e, 2) <= 64;
 }
 
-/* p * q = n, and the CRT exponents belong to e: a key put together wrongly would leak itself by its signatures,
- * and below us a CRT number that is zero or longer than its prime is an assertion that ends the process. */
+/* p * q = n, and the CRT exponents belong to e: a key put together wrongly would leak itself by its
+ * signatures, and below us a CRT number that is zero or longer than its prime is an assertion that ends the
+ * process. */
 static bool rsa_parts_fit(const struct hb_privkey *k)
 {
     mpz_t t;
@@ -114,8 +120,8 @@ enum hb_code hb_privkey_rsa(const struct hb_env *env, const struct hb_rsa_parts 
                             struct hb_privkey **key)
 {
     *key = NULL;
-    if (parts->n.len == 0 || parts->e.len == 0 || parts->p.len == 0 || parts->q.len == 0 || parts->dp.len == 0 ||
-        parts->dq.len == 0 || parts->qinv.len == 0) {
+    if (parts->n.len == 0 || parts->e.len == 0 || parts->p.len == 0 || parts->q.len == 0 ||
+        parts->dp.len == 0 || parts->dq.len == 0 || parts->qinv.len == 0) {
         return HB_E_KEY_INVALID;
     }
     struct hb_privkey *k = env->alloc(env->ctx, sizeof *k);
@@ -134,7 +140,8 @@ enum hb_code hb_privkey_rsa(const struct hb_env *env, const struct hb_rsa_parts 
     hb_mpz_read(k->rsa.a, parts->dp);
     hb_mpz_read(k->rsa.b, parts->dq);
     hb_mpz_read(k->rsa.c, parts->qinv);
-    if (!rsa_parts_fit(k) || !nettle_rsa_public_key_prepare(&k->rsa_pub) || !nettle_rsa_private_key_prepare(&k->rsa)) {
+    if (!rsa_parts_fit(k) || !nettle_rsa_public_key_prepare(&k->rsa_pub) ||
+        !nettle_rsa_private_key_prepare(&k->rsa)) {
         hb_privkey_free(env, &k);
         return HB_E_KEY_INVALID;
     }
@@ -171,21 +178,38 @@ enum hb_code hb_privkey_ec(const struct hb_env *env, enum hb_key_kind curve, str
     return HB_OK;
 }
 
-enum hb_code hb_privkey_ed25519(const struct hb_env *env, struct hb_span seed, struct hb_privkey **key)
+/* seed: 32 or 57 bytes, as kind wants. */
+static enum hb_code privkey_eddsa(const struct hb_env *env, enum hb_key_kind kind, struct hb_span seed,
+                                  struct hb_privkey **key)
 {
     *key = NULL;
-    if (seed.len != ED25519_KEY_SIZE) {
+    if (seed.len != (kind == HB_KEY_ED25519 ? ED25519_KEY_SIZE : ED448_KEY_SIZE)) {
         return HB_E_KEY_INVALID;
     }
     struct hb_privkey *k = env->alloc(env->ctx, sizeof *k);
     if (k == NULL) {
         return HB_E_NO_MEMORY;
     }
-    k->kind = HB_KEY_ED25519;
-    memcpy(k->ed_seed, seed.p, sizeof k->ed_seed);
-    nettle_ed25519_sha512_public_key(k->ed_pub, k->ed_seed);
+    hb_gmp_init();
+    k->kind = kind;
+    memcpy(k->ed_seed, seed.p, seed.len);
+    if (kind == HB_KEY_ED25519) {
+        nettle_ed25519_sha512_public_key(k->ed_pub, k->ed_seed);
+    } else {
+        nettle_ed448_shake256_public_key(k->ed_pub, k->ed_seed);
+    }
     *key = k;
     return HB_OK;
+}
+
+enum hb_code hb_privkey_ed25519(const struct hb_env *env, struct hb_span seed, struct hb_privkey **key)
+{
+    return privkey_eddsa(env, HB_KEY_ED25519, seed, key);
+}
+
+enum hb_code hb_privkey_ed448(const struct hb_env *env, struct hb_span seed, struct hb_privkey **key)
+{
+    return privkey_eddsa(env, HB_KEY_ED448, seed, key);
 }
 
 enum hb_key_kind hb_privkey_kind(const struct hb_privkey *key)
@@ -198,7 +222,9 @@ unsigned hb_privkey_bits(const struct hb_privkey *key)
     if (is_rsa(key->kind)) {
         return (unsigned)mpz_sizeinbase(key->rsa_pub.n, 2);
     }
-    return key->kind == HB_KEY_ED25519 ? 256 : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+    return key->kind == HB_KEY_ED25519 ? 256
+           : key->kind == HB_KEY_ED448 ? 456
+                                       : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
 }
 
 /* ---- public keys ---- */
@@ -213,14 +239,14 @@ void hb_pubkey_free(const struct hb_env *env, struct hb_pubkey **key)
     }
     if (is_rsa(k->kind)) {
         nettle_rsa_public_key_clear(&k->rsa);
-    } else if (k->kind != HB_KEY_ED25519) {
+    } else if (!is_eddsa(k->kind)) {
         nettle_ecc_point_clear(&k->ec);
     }
     env->release(env->ctx, k, sizeof *k);
 }
 
-enum hb_code hb_pubkey_rsa(const struct hb_env *env, struct hb_span n, struct hb_span e, enum hb_key_kind kind,
-                           struct hb_pubkey **key)
+enum hb_code hb_pubkey_rsa(const struct hb_env *env, struct hb_span n, struct hb_span e,
+                           enum hb_key_kind kind, struct hb_pubkey **key)
 {
     *key = NULL;
     if (n.len == 0 || e.len == 0) {
@@ -267,20 +293,31 @@ enum hb_code hb_pubkey_ec(const struct hb_env *env, enum hb_key_kind curve, stru
     return HB_OK;
 }
 
-enum hb_code hb_pubkey_ed25519(const struct hb_env *env, struct hb_span raw, struct hb_pubkey **key)
+static enum hb_code pubkey_eddsa(const struct hb_env *env, enum hb_key_kind kind, struct hb_span raw,
+                                 struct hb_pubkey **key)
 {
     *key = NULL;
-    if (raw.len != ED25519_KEY_SIZE) {
+    if (raw.len != (kind == HB_KEY_ED25519 ? ED25519_KEY_SIZE : ED448_KEY_SIZE)) {
         return HB_E_KEY_INVALID;
     }
     struct hb_pubkey *k = env->alloc(env->ctx, sizeof *k);
     if (k == NULL) {
         return HB_E_NO_MEMORY;
     }
-    k->kind = HB_KEY_ED25519;
-    memcpy(k->ed, raw.p, sizeof k->ed);
+    k->kind = kind;
+    memcpy(k->ed, raw.p, raw.len);
     *key = k;
     return HB_OK;
+}
+
+enum hb_code hb_pubkey_ed25519(const struct hb_env *env, struct hb_span raw, struct hb_pubkey **key)
+{
+    return pubkey_eddsa(env, HB_KEY_ED25519, raw, key);
+}
+
+enum hb_code hb_pubkey_ed448(const struct hb_env *env, struct hb_span raw, struct hb_pubkey **key)
+{
+    return pubkey_eddsa(env, HB_KEY_ED448, raw, key);
 }
 
 enum hb_key_kind hb_pubkey_kind(const struct hb_pubkey *key)
@@ -293,7 +330,9 @@ unsigned hb_pubkey_bits(const struct hb_pubkey *key)
     if (is_rsa(key->kind)) {
         return (unsigned)mpz_sizeinbase(key->rsa.n, 2);
     }
-    return key->kind == HB_KEY_ED25519 ? 256 : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+    return key->kind == HB_KEY_ED25519 ? 256
+           : key->kind == HB_KEY_ED448 ? 456
+                                       : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
 }
 
 /* ---- ECDSA: SEQUENCE { r INTEGER, s INTEGER } in DER (RFC 3279 2.2.3) ---- */
@@ -365,8 +404,8 @@ static bool get_ecdsa(struct hb_span der, struct dsa_signature *sig, size_t coor
     } else if (first > 0x81) {
         return false;
     }
-    return len == hb_cur_left(&c) && get_integer(&c, sig->r, coord_len) && get_integer(&c, sig->s, coord_len) &&
-           hb_cur_end(&c);
+    return len == hb_cur_left(&c) && get_integer(&c, sig->r, coord_len) &&
+           get_integer(&c, sig->s, coord_len) && hb_cur_end(&c);
 }
 
 /* ---- RSA ---- */
@@ -374,9 +413,12 @@ static bool get_ecdsa(struct hb_span der, struct dsa_signature *sig, size_t coor
 /* RFC 8017 9.2 note 1: what precedes the digest in PKCS#1 v1.5 signatures. */
 static struct hb_span digest_info(const struct hb_hash *hash)
 {
-    static const uint8_t sha256[] = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
-    static const uint8_t sha384[] = "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30";
-    static const uint8_t sha512[] = "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
+    static const uint8_t sha256[] =
+        "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+    static const uint8_t sha384[] =
+        "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30";
+    static const uint8_t sha512[] =
+        "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40";
 
     return hb_span(hash == &hb_sha256 ? sha256 : hash == &hb_sha384 ? sha384 : sha512, 19);
 }
@@ -395,15 +437,15 @@ static int pss_sign(const struct hb_privkey *key, const struct hb_env *env, cons
 
     env->random(env->ctx, hash->len, salt);
     if (hash == &hb_sha256) {
-        return nettle_rsa_pss_sha256_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
-                                                    digest, s);
+        return nettle_rsa_pss_sha256_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random,
+                                                    hash->len, salt, digest, s);
     }
     if (hash == &hb_sha384) {
-        return nettle_rsa_pss_sha384_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
-                                                    digest, s);
+        return nettle_rsa_pss_sha384_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random,
+                                                    hash->len, salt, digest, s);
     }
-    return nettle_rsa_pss_sha512_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len, salt,
-                                                digest, s);
+    return nettle_rsa_pss_sha512_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random, hash->len,
+                                                salt, digest, s);
 }
 
 static int pss_verify(const struct rsa_public_key *pub, const struct hb_hash *hash, const uint8_t *digest,
@@ -432,8 +474,9 @@ static bool rsa_verify(const struct rsa_public_key *pub, const struct hb_sigalg 
     return nettle_rsa_pkcs1_verify(pub, pkcs1_input(alg->hash, digest, info), info, s) == 1;
 }
 
-static enum hb_code rsa_sign(const struct hb_privkey *key, const struct hb_env *env, const struct hb_sigalg *alg,
-                             const uint8_t *digest, uint8_t *sig, size_t cap, size_t *len)
+static enum hb_code rsa_sign(const struct hb_privkey *key, const struct hb_env *env,
+                             const struct hb_sigalg *alg, const uint8_t *digest, uint8_t *sig, size_t cap,
+                             size_t *len)
 {
     uint8_t info[19 + HB_HASH_MAX];
     size_t size = key->rsa_pub.size;
@@ -463,8 +506,8 @@ static enum hb_code rsa_sign(const struct hb_privkey *key, const struct hb_env *
 
 static bool fits(enum hb_key_kind key, const struct hb_sigalg *alg)
 {
-    /* ECDSA in TLS 1.2 goes with any curve and any hash; 1.3's binding of the two is judged when the scheme is
-     * chosen (negotiate.c). */
+    /* ECDSA in TLS 1.2 goes with any curve and any hash; 1.3's binding of the two is judged when the scheme
+     * is chosen (negotiate.c). */
     bool ec_key = hb_ec_find(key) != NULL;
     return ec_key ? hb_ec_find(alg->kind) != NULL : key == alg->kind;
 }
@@ -493,12 +536,18 @@ enum hb_code hb_sign(const struct hb_privkey *key, const struct hb_env *env, con
     if (!fits(key->kind, alg)) {
         return HB_E_TLS_SIGN_FAILED;
     }
-    if (key->kind == HB_KEY_ED25519) {
-        if (cap < ED25519_SIGNATURE_SIZE) {
+    if (is_eddsa(key->kind)) {
+        bool ed25519 = key->kind == HB_KEY_ED25519;
+        size_t size = ed25519 ? ED25519_SIGNATURE_SIZE : ED448_SIGNATURE_SIZE;
+        if (cap < size) {
             return HB_E_OVERFLOW;
         }
-        nettle_ed25519_sha512_sign(key->ed_pub, key->ed_seed, input.len, input.p, sig);
-        *len = ED25519_SIGNATURE_SIZE;
+        if (ed25519) {
+            nettle_ed25519_sha512_sign(key->ed_pub, key->ed_seed, input.len, input.p, sig);
+        } else {
+            nettle_ed448_shake256_sign(key->ed_pub, key->ed_seed, input.len, input.p, sig);
+        }
+        *len = size;
         return HB_OK;
     }
     hb_hash_once(alg->hash, input, digest);
@@ -534,6 +583,11 @@ enum hb_code hb_verify(const struct hb_pubkey *key, const struct hb_sigalg *alg,
              nettle_ed25519_sha512_verify(key->ed, input.len, input.p, sig.p) == 1;
         return ok ? HB_OK : HB_E_TLS_BAD_SIGNATURE;
     }
+    if (key->kind == HB_KEY_ED448) {
+        ok = sig.len == ED448_SIGNATURE_SIZE &&
+             nettle_ed448_shake256_verify(key->ed, input.len, input.p, sig.p) == 1;
+        return ok ? HB_OK : HB_E_TLS_BAD_SIGNATURE;
+    }
     hb_hash_once(alg->hash, input, digest);
     if (is_rsa(key->kind)) {
         mpz_t s;
@@ -548,4 +602,54 @@ enum hb_code hb_verify(const struct hb_pubkey *key, const struct hb_sigalg *alg,
         ok = ecdsa_do_verify(key, alg->hash, digest, sig);
     }
     return ok ? HB_OK : HB_E_TLS_BAD_SIGNATURE;
+}
+
+/* ---- RSA key transport ---- */
+
+enum hb_code hb_rsa_decrypt_premaster(const struct hb_privkey *key, const struct hb_env *env, uint16_t client_version,
+                                      struct hb_span ciphertext, uint8_t premaster[48])
+{
+    uint8_t buf[48];
+    mpz_t c;
+
+    /* a random secret stands there first, and stays unless the padding is right; nobody learns which */
+    env->random(env->ctx, sizeof buf, buf);
+    if (!is_rsa(key->kind)) {
+        return HB_E_TLS_SIGN_FAILED;
+    }
+    if (ciphertext.len == key->rsa_pub.size) {
+        mpz_init(c);
+        hb_mpz_read(c, ciphertext);
+        if (mpz_cmp(c, key->rsa_pub.n) < 0) { /* public */
+            (void)nettle_rsa_sec_decrypt(&key->rsa_pub, &key->rsa, env->ctx, env->random, sizeof buf, buf, c);
+        }
+        mpz_clear(c);
+    }
+    buf[0] = (uint8_t)(client_version >> 8);
+    buf[1] = (uint8_t)client_version;
+    memcpy(premaster, buf, sizeof buf);
+    hb_wipe(buf, sizeof buf);
+    return HB_OK;
+}
+
+enum hb_code hb_rsa_encrypt_premaster(const struct hb_pubkey *key, const struct hb_env *env, uint16_t version,
+                                      uint8_t premaster[48], uint8_t *dst, size_t cap, size_t *len)
+{
+    mpz_t c;
+
+    *len = 0;
+    if (key->kind != HB_KEY_RSA || key->rsa.size > cap) {
+        return HB_E_TLS_CERTIFICATE_KIND;
+    }
+    env->random(env->ctx, 48, premaster);
+    premaster[0] = (uint8_t)(version >> 8);
+    premaster[1] = (uint8_t)version;
+    mpz_init(c);
+    bool ok = nettle_rsa_encrypt(&key->rsa, env->ctx, env->random, 48, premaster, c) == 1;
+    if (ok) {
+        hb_mpz_write(c, dst, key->rsa.size);
+        *len = key->rsa.size;
+    }
+    mpz_clear(c);
+    return ok ? HB_OK : HB_E_INTERNAL;
 }

@@ -46,6 +46,31 @@ void hb_ks13_early_derived(const struct hb_hash *hash, uint8_t *dst)
     derived(hash, early, dst);
 }
 
+void hb_ks13_early_psk(const struct hb_hash *hash, struct hb_span psk, bool external, uint8_t *dst, uint8_t *binder_key)
+{
+    static const uint8_t zeros[HB_HASH_MAX];
+    uint8_t early[HB_HASH_MAX];
+    uint8_t empty[HB_HASH_MAX];
+
+    hb_hkdf_extract(hash, hb_span(zeros, hash->len), psk, early);
+    hb_hash_once(hash, hb_span(NULL, 0), empty);
+    derive(hash, early, external ? "ext binder" : "res binder", empty, binder_key);
+    derived(hash, early, dst);
+    hb_wipe(early, sizeof early);
+}
+
+void hb_ks13_resumption(const struct hb_hash *hash, struct hb_ks13_application *app, const uint8_t *transcript,
+                        uint8_t *dst)
+{
+    derive(hash, app->master, "res master", transcript, dst);
+    hb_wipe(app->master, sizeof app->master);
+}
+
+void hb_ks13_ticket_psk(const struct hb_hash *hash, const uint8_t *resumption, struct hb_span nonce, uint8_t *dst)
+{
+    hb_ks13_expand(hash, resumption, "resumption", nonce, dst, hash->len);
+}
+
 void hb_ks13_to_handshake(const struct hb_hash *hash, const uint8_t *early_derived, struct hb_span shared,
                           const uint8_t *transcript, struct hb_ks13_handshake *ks)
 {
@@ -61,7 +86,7 @@ void hb_ks13_to_application(struct hb_ks13_handshake *ks, const uint8_t *transcr
     static const uint8_t zeros[HB_HASH_MAX];
     const struct hb_hash *hash = ks->hash;
     uint8_t salt[HB_HASH_MAX];
-    uint8_t master[HB_HASH_MAX];
+    uint8_t *master = app->master;
 
     derived(hash, ks->secret, salt);
     hb_wipe(ks->secret, sizeof ks->secret);
@@ -70,7 +95,6 @@ void hb_ks13_to_application(struct hb_ks13_handshake *ks, const uint8_t *transcr
     derive(hash, master, "s ap traffic", transcript, app->server);
     derive(hash, master, "exp master", transcript, app->exporter);
     hb_wipe(salt, sizeof salt);
-    hb_wipe(master, sizeof master);
 }
 
 void hb_ks13_finished(const struct hb_hash *hash, const uint8_t *traffic, const uint8_t *transcript, uint8_t *mac)

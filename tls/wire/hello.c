@@ -23,6 +23,12 @@ static enum hb_code u16_list(struct hb_cur *ext, struct hb_cur list, struct hb_s
     return hb_cur_end(&list) && hb_cur_end(ext) && dst->len >= 2 && dst->len % 2 == 0 ? HB_OK : HB_E_TLS_DECODE;
 }
 
+enum hb_code hb_hello_u16_list(struct hb_cur *ext, struct hb_span *dst)
+{
+    struct hb_cur list = hb_cur_vec16(ext);
+    return u16_list(ext, list, dst);
+}
+
 static enum hb_code server_name(struct hb_cur ext, struct hb_offer *o)
 {
     struct hb_cur list = hb_cur_vec16(&ext);
@@ -88,6 +94,58 @@ static enum hb_code alpn(struct hb_cur ext, struct hb_offer *o)
     return hb_cur_end(&walk) && hb_cur_end(&ext) && o->alpn.len > 0 ? HB_OK : HB_E_TLS_DECODE;
 }
 
+static enum hb_code signature_algorithms_cert(struct hb_cur ext, struct hb_offer *o)
+{
+    return hb_hello_u16_list(&ext, &o->sigalgs_cert);
+}
+
+static enum hb_code encrypt_then_mac(struct hb_cur ext, struct hb_offer *o)
+{
+    o->has_etm = true;
+    return hb_cur_end(&ext) ? HB_OK : HB_E_TLS_DECODE;
+}
+
+static enum hb_code session_ticket(struct hb_cur ext, struct hb_offer *o)
+{
+    o->has_ticket = true;
+    o->ticket = hb_cur_rest(&ext);
+    return HB_OK;
+}
+
+/* Only type ocsp (1) means something to us; other types are for others. */
+static enum hb_code status_request(struct hb_cur ext, struct hb_offer *o)
+{
+    uint8_t type = hb_cur_u8(&ext);
+
+    if (!hb_cur_ok(&ext)) {
+        return HB_E_TLS_DECODE;
+    }
+    if (type != 1) {
+        return HB_OK;
+    }
+    (void)hb_cur_vec16(&ext);
+    (void)hb_cur_vec16(&ext);
+    o->has_status_request = true;
+    return hb_cur_end(&ext) ? HB_OK : HB_E_TLS_DECODE;
+}
+
+static enum hb_code psk_modes(struct hb_cur ext, struct hb_offer *o)
+{
+    struct hb_cur list = hb_cur_vec8(&ext);
+
+    o->has_psk_modes = true;
+    o->psk_modes = hb_cur_rest(&list);
+    return hb_cur_end(&ext) && o->psk_modes.len > 0 ? HB_OK : HB_E_TLS_DECODE;
+}
+
+static enum hb_code cookie(struct hb_cur ext, struct hb_offer *o)
+{
+    struct hb_cur v = hb_cur_vec16(&ext);
+
+    o->has_cookie = true; /* we never send one, so none can come back (T13-05 judges that) */
+    return hb_cur_end(&ext) && hb_cur_left(&v) > 0 ? HB_OK : HB_E_TLS_DECODE;
+}
+
 static enum hb_code extended_master_secret(struct hb_cur ext, struct hb_offer *o)
 {
     o->has_ems = true;
@@ -111,6 +169,10 @@ static enum hb_code pre_shared_key(struct hb_cur ext, struct hb_offer *o)
     size_t num_binders = 0;
 
     o->has_psk = true;
+    struct hb_cur copy = identities;
+    o->psk_identities = hb_cur_rest(&copy);
+    copy = binders;
+    o->psk_binders = hb_cur_rest(&copy);
     while (hb_cur_left(&identities) > 0) {
         struct hb_cur id = hb_cur_vec16(&identities);
         (void)hb_cur_u32(&identities);
@@ -185,10 +247,16 @@ static const struct {
 } rows[] = {
     {HB_EXT_SERVER_NAME,            server_name},
     {HB_EXT_MAX_FRAGMENT_LENGTH,    max_fragment_length},
+    {HB_EXT_STATUS_REQUEST,         status_request},
     {HB_EXT_SUPPORTED_GROUPS,       supported_groups},
     {HB_EXT_EC_POINT_FORMATS,       ec_point_formats},
     {HB_EXT_SIGNATURE_ALGORITHMS,   signature_algorithms},
     {HB_EXT_ALPN,                   alpn},
+    {HB_EXT_ENCRYPT_THEN_MAC,       encrypt_then_mac},
+    {HB_EXT_SESSION_TICKET,         session_ticket},
+    {HB_EXT_PSK_MODES,              psk_modes},
+    {HB_EXT_COOKIE,                 cookie},
+    {HB_EXT_SIGNATURE_ALGORITHMS_CERT, signature_algorithms_cert},
     {HB_EXT_EXTENDED_MASTER_SECRET, extended_master_secret},
     {HB_EXT_RECORD_SIZE_LIMIT,      record_size_limit},
     {HB_EXT_PRE_SHARED_KEY,         pre_shared_key},
@@ -261,7 +329,11 @@ enum hb_code hb_hello_parse(struct hb_span body, struct hb_offer *o)
     if (!hb_cur_end(&c)) {
         return HB_E_TLS_DECODE;
     }
-    return parse_extensions(extensions, o);
+    HB_TRY(parse_extensions(extensions, o));
+    if (o->has_psk) { /* the last extension (checked), so its binders end the message */
+        o->binders_at = body.len - o->psk_binders.len - 2;
+    }
+    return HB_OK;
 }
 
 bool hb_offer_share(const struct hb_offer *offer, uint16_t group, struct hb_span *share)

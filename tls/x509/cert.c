@@ -4,6 +4,7 @@
 #include "cert.h"
 
 #include "der.h"
+#include <hb/utf8.h>
 
 struct oid_row {
     const char *bytes;
@@ -16,6 +17,7 @@ static const struct oid_row key_oids[] = {
     {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), HB_KEY_RSA},     /* rsaEncryption */
     {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), HB_KEY_RSA_PSS}, /* id-RSASSA-PSS */
     {OID("\x2b\x65\x70"), HB_KEY_ED25519},                         /* id-Ed25519 */
+    {OID("\x2b\x65\x71"), HB_KEY_ED448},                           /* id-Ed448 */
 };
 static const struct oid_row curve_oids[] = {
     {OID("\x2a\x86\x48\xce\x3d\x03\x01\x07"), HB_KEY_P256},
@@ -56,7 +58,7 @@ bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind)
     if (!find_oid(key_oids, sizeof key_oids / sizeof key_oids[0], oid, kind)) {
         return false;
     }
-    if (*kind == HB_KEY_ED25519) {
+    if (*kind == HB_KEY_ED25519 || *kind == HB_KEY_ED448) {
         return hb_cur_end(&alg); /* parameters must be absent (RFC 8410 3) */
     }
     if (*kind == HB_KEY_RSA) {
@@ -92,14 +94,18 @@ static enum hb_code parse_spki(struct hb_span spki, struct hb_cert *cert)
 static bool parse_eku(struct hb_cur value, struct hb_cert *cert)
 {
     static const char server_auth[] = "\x2b\x06\x01\x05\x05\x07\x03\x01";
+    static const char client_auth[] = "\x2b\x06\x01\x05\x05\x07\x03\x02";
+    static const char ocsp_signing[] = "\x2b\x06\x01\x05\x05\x07\x03\x09";
     static const char any[] = "\x55\x1d\x25\x00";
     struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
 
     cert->has_eku = true;
     while (hb_cur_left(&seq) > 0) {
         struct hb_span oid = hb_der_oid(&seq);
-        cert->eku_server_auth = cert->eku_server_auth || is_oid(oid, server_auth, sizeof server_auth - 1) ||
-                                is_oid(oid, any, sizeof any - 1);
+        bool every = is_oid(oid, any, sizeof any - 1);
+        cert->eku_server_auth |= every || is_oid(oid, server_auth, sizeof server_auth - 1);
+        cert->eku_client_auth |= every || is_oid(oid, client_auth, sizeof client_auth - 1);
+        cert->eku_ocsp_signing |= is_oid(oid, ocsp_signing, sizeof ocsp_signing - 1); /* not by "any" (RFC 6960 4.2.2.2) */
     }
     return hb_cur_end(&seq) && hb_cur_end(&value);
 }
@@ -125,7 +131,8 @@ static bool parse_basic_constraints(struct hb_cur value, struct hb_cert *cert)
         cert->is_ca = hb_der_bool(&seq);
     }
     if (hb_der_peek(&seq) == HB_DER_INTEGER) {
-        (void)hb_der_unsigned(&seq);
+        struct hb_span len = hb_der_unsigned(&seq);
+        cert->path_len = len.len == 1 && len.p[0] < 255 ? len.p[0] : 254;
     }
     return hb_cur_end(&seq) && hb_cur_end(&value);
 }
@@ -143,34 +150,58 @@ static bool parse_san(struct hb_cur value, struct hb_cert *cert)
     return hb_cur_end(&walk) && hb_cur_end(&seq) && hb_cur_end(&value);
 }
 
+static bool parse_name_constraints(struct hb_cur value, struct hb_cert *cert)
+{
+    struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
+
+    cert->has_name_constraints = true;
+    cert->name_constraints = hb_cur_rest(&seq);
+    return hb_cur_end(&value) && cert->name_constraints.len > 0;
+}
+
+/* RFC 7633: TLS features the server promises; 5 is status_request. */
+static bool parse_features(struct hb_cur value, struct hb_cert *cert)
+{
+    struct hb_cur seq = hb_der_take(&value, HB_DER_SEQUENCE);
+
+    while (hb_cur_left(&seq) > 0) {
+        struct hb_span feature = hb_der_unsigned(&seq);
+        cert->must_staple |= feature.len == 1 && feature.p[0] == 5;
+    }
+    return hb_cur_end(&seq) && hb_cur_end(&value);
+}
+
 /* *seen: a bit for each extension we read, because none may come twice (RFC 5280 4.2). */
 static bool parse_extension(struct hb_cur ext, struct hb_cert *cert, unsigned *seen)
 {
     static const struct {
         const char *oid;
+        size_t len;
         bool (*parse)(struct hb_cur value, struct hb_cert *cert);
     } rows[] = {
-        {"\x55\x1d\x0f", parse_key_usage},
-        {"\x55\x1d\x11", parse_san},
-        {"\x55\x1d\x13", parse_basic_constraints},
-        {"\x55\x1d\x25", parse_eku},
+        {"\x55\x1d\x0f", 3, parse_key_usage},
+        {"\x55\x1d\x11", 3, parse_san},
+        {"\x55\x1d\x13", 3, parse_basic_constraints},
+        {"\x55\x1d\x1e", 3, parse_name_constraints},
+        {"\x55\x1d\x25", 3, parse_eku},
+        {"\x2b\x06\x01\x05\x05\x07\x01\x18", 8, parse_features},
     };
+    static const char policies[] = "\x55\x1d\x20"; /* any policy will do for us, so a critical one is no obstacle */
     struct hb_span oid = hb_der_oid(&ext);
+    bool critical = hb_der_peek(&ext) == HB_DER_BOOLEAN && hb_der_bool(&ext);
 
-    if (hb_der_peek(&ext) == HB_DER_BOOLEAN) {
-        (void)hb_der_bool(&ext);
-    }
     struct hb_cur value = hb_der_take(&ext, HB_DER_OCTET_STRING);
     if (!hb_cur_end(&ext)) {
         return false;
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (is_oid(oid, rows[i].oid, 3)) {
+        if (is_oid(oid, rows[i].oid, rows[i].len)) {
             bool again = (*seen & 1u << i) != 0;
             *seen |= 1u << i;
             return !again && rows[i].parse(value, cert);
         }
     }
+    cert->critical_unknown |= critical && !is_oid(oid, policies, 3);
     return true;
 }
 
@@ -237,12 +268,91 @@ static enum hb_code parse_tbs(struct hb_cur tbs, struct hb_cert *cert, struct hb
     return hb_cur_end(&tbs) ? HB_OK : HB_E_DER;
 }
 
+/* RSASSA-PSS-params (RFC 4055 3.1): one hash, MGF1 with the same, salt as long as the hash, trailer 1. */
+static uint16_t pss_scheme(struct hb_cur alg)
+{
+    static const struct {
+        uint8_t last; /* 2.16.840.1.101.3.4.2.x */
+        uint8_t salt;
+        uint16_t id;
+    } rows[] = {{1, 32, 0x0804}, {2, 48, 0x0805}, {3, 64, 0x0806}};
+    static const char sha2[] = "\x60\x86\x48\x01\x65\x03\x04\x02";
+    static const char mgf1[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08";
+    struct hb_cur params = hb_der_take(&alg, HB_DER_SEQUENCE);
+    struct hb_cur f0 = hb_der_take(&params, HB_DER_CONTEXT_CONSTRUCTED | 0);
+    struct hb_span hash_alg = hb_der_element(&f0);
+    struct hb_cur hash_cur = hb_cur(hash_alg);
+    struct hb_cur hash = hb_der_take(&hash_cur, HB_DER_SEQUENCE);
+    struct hb_span hash_oid = hb_der_oid(&hash);
+    struct hb_cur f1 = hb_der_take(&params, HB_DER_CONTEXT_CONSTRUCTED | 1);
+    struct hb_cur mgf = hb_der_take(&f1, HB_DER_SEQUENCE);
+    struct hb_span mgf_oid = hb_der_oid(&mgf);
+    struct hb_span mgf_hash = hb_der_element(&mgf);
+    struct hb_cur f2 = hb_der_take(&params, HB_DER_CONTEXT_CONSTRUCTED | 2);
+    struct hb_span salt = hb_der_unsigned(&f2);
+
+    if (hb_der_peek(&params) == (HB_DER_CONTEXT_CONSTRUCTED | 3)) {
+        struct hb_cur f3 = hb_der_take(&params, HB_DER_CONTEXT_CONSTRUCTED | 3);
+        struct hb_span trailer = hb_der_unsigned(&f3);
+        if (trailer.len != 1 || trailer.p[0] != 1) {
+            return 0;
+        }
+    }
+    if (!hb_cur_end(&params) || !hb_cur_end(&alg) || !hb_cur_end(&f2) || !hb_cur_ok(&mgf) || !hb_cur_ok(&hash) ||
+        !is_oid(mgf_oid, mgf1, sizeof mgf1 - 1) || !hb_span_eq(hash_alg, mgf_hash) || hash_oid.len != 9 ||
+        memcmp(hash_oid.p, sha2, 8) != 0 || salt.len != 1) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (hash_oid.p[8] == rows[i].last && salt.p[0] == rows[i].salt) {
+            return rows[i].id;
+        }
+    }
+    return 0;
+}
+
+/* How a certificate was signed, as the TLS scheme that verifies it; SHA-1 and MD5 are not among them (PKI-05). */
+const struct hb_sigalg *hb_cert_signature_scheme(struct hb_span oid, struct hb_cur params)
+{
+    static const struct {
+        const char *oid;
+        size_t len;
+        uint16_t id;
+        bool null; /* parameters: NULL, else absent */
+    } rows[] = {
+        {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"), 0x0401, true},
+        {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"), 0x0501, true},
+        {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"), 0x0601, true},
+        {OID("\x2a\x86\x48\xce\x3d\x04\x03\x02"), 0x0403, false},
+        {OID("\x2a\x86\x48\xce\x3d\x04\x03\x03"), 0x0503, false},
+        {OID("\x2a\x86\x48\xce\x3d\x04\x03\x04"), 0x0603, false},
+        {OID("\x2b\x65\x70"), 0x0807, false},
+        {OID("\x2b\x65\x71"), 0x0808, false},
+    };
+    static const char pss[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+
+    if (is_oid(oid, pss, sizeof pss - 1)) {
+        return hb_sigalg_find(pss_scheme(params));
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (is_oid(oid, rows[i].oid, rows[i].len)) {
+            if (rows[i].null) {
+                struct hb_cur null = hb_der_take(&params, HB_DER_NULL);
+                return hb_cur_end(&null) && hb_cur_end(&params) ? hb_sigalg_find(rows[i].id) : NULL;
+            }
+            return hb_cur_end(&params) ? hb_sigalg_find(rows[i].id) : NULL;
+        }
+    }
+    return NULL;
+}
+
 enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert)
 {
     struct hb_cur outer = hb_cur(der);
     struct hb_span inner_alg = hb_span(NULL, 0);
 
     memset(cert, 0, sizeof *cert);
+    cert->path_len = 255;
     if (der.len > HB_CERT_MAX) {
         return HB_E_DER;
     }
@@ -260,6 +370,7 @@ enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert)
     struct hb_cur alg_cur = hb_cur(outer_alg);
     struct hb_cur alg = hb_der_take(&alg_cur, HB_DER_SEQUENCE);
     cert->sig_oid = hb_der_oid(&alg);
+    cert->sig = hb_cert_signature_scheme(cert->sig_oid, alg);
     struct hb_cur tbs_cur = hb_cur(cert->tbs);
     HB_TRY(parse_tbs(hb_der_take(&tbs_cur, HB_DER_SEQUENCE), cert, &inner_alg));
     return hb_cur_ok(&alg) && hb_span_eq(outer_alg, inner_alg) ? HB_OK : HB_E_DER; /* PKI-01 */
@@ -277,6 +388,8 @@ enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env
         return hb_pubkey_ec(env, cert->key_kind, cert->point, key);
     case HB_KEY_ED25519:
         return hb_pubkey_ed25519(env, cert->point, key);
+    case HB_KEY_ED448:
+        return hb_pubkey_ed448(env, cert->point, key);
     }
     return HB_E_X509_ALGORITHM;
 }
@@ -323,4 +436,39 @@ struct hb_span hb_cert_next_name(struct hb_cert_names *names)
         }
     }
     return name;
+}
+
+static bool printable(struct hb_span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.p[i] < 0x20 || name.p[i] == 0x7f) {
+            return false;
+        }
+    }
+    return name.len > 0 && hb_utf8_ok(name);
+}
+
+size_t hb_cert_identity(const struct hb_cert *cert, char *dst, size_t cap)
+{
+    struct hb_cur san = hb_cur(cert->san);
+    struct hb_span name = hb_span(NULL, 0);
+
+    while (name.len == 0 && hb_cur_left(&san) > 0) {
+        uint8_t tag = hb_der_peek(&san);
+        struct hb_cur value = hb_der_take(&san, tag);
+        if (tag == (HB_DER_CONTEXT | 1)) {
+            name = hb_cur_rest(&value);
+        }
+    }
+    if (name.len == 0) {
+        name = common_name(cert->subject);
+    }
+    if (!printable(name) || name.len >= cap) {
+        name = hb_span(NULL, 0);
+    }
+    if (name.len > 0) {
+        memcpy(dst, name.p, name.len);
+    }
+    dst[name.len] = 0;
+    return name.len;
 }

@@ -49,6 +49,7 @@ static enum hb_code sec1(const struct hb_env *env, struct hb_span der, bool has_
     } curves[] = {
         {"\x2a\x86\x48\xce\x3d\x03\x01\x07", 8, HB_KEY_P256},
         {"\x2b\x81\x04\x00\x22", 5, HB_KEY_P384},
+        {"\x2b\x81\x04\x00\x23", 5, HB_KEY_P521},
     };
     struct hb_cur outer = hb_cur(der);
     struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
@@ -102,14 +103,17 @@ static enum hb_code pkcs8(const struct hb_env *env, struct hb_span der, struct h
         return pkcs1(env, hb_cur_rest(&octets), kind, key);
     case HB_KEY_P256:
     case HB_KEY_P384:
+    case HB_KEY_P521:
         return sec1(env, hb_cur_rest(&octets), true, kind, key);
-    case HB_KEY_ED25519: {
+    case HB_KEY_ED25519:
+    case HB_KEY_ED448: {
         struct hb_cur seed = hb_der_take(&octets, HB_DER_OCTET_STRING);
         struct hb_span bytes = hb_cur_rest(&seed);
-        return hb_cur_end(&octets) ? hb_privkey_ed25519(env, bytes, key) : HB_E_KEY_INVALID;
+        if (!hb_cur_end(&octets)) {
+            return HB_E_KEY_INVALID;
+        }
+        return kind == HB_KEY_ED25519 ? hb_privkey_ed25519(env, bytes, key) : hb_privkey_ed448(env, bytes, key);
     }
-    case HB_KEY_P521:
-        break;
     }
     return HB_E_KEY_ALGORITHM;
 }

@@ -7,21 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "crypto/crypto.h"
+#include "crypto/group.h"
 #include "testenv.h"
 #include "vectors.h"
 #include <hb/ct.h>
 
-/* "Point duplication during verification": a key made so that u1 * G equals u2 * Q. Nettle adds such points with
- * a formula that does not cover doubling and refuses the signature. That is the safe side, and no honest key meets
- * it (chance 2^-256); a Nettle that accepts them passes, too. */
+/* "Point duplication during verification": a key made so that u1 * G equals u2 * Q. Nettle adds such points
+ * with a formula that does not cover doubling and refuses the signature. That is the safe side, and no honest
+ * key meets it (chance 2^-256); a Nettle that accepts them passes, too. */
 static const struct {
     const char *file, *id;
 } may_be_refused[] = {
-    {"ecdsa_secp256r1_sha256.txt", "427"},
-    {"ecdsa_secp256r1_sha512.txt", "497"},
-    {"ecdsa_secp384r1_sha384.txt", "453"},
-    {"ecdsa_secp384r1_sha512.txt", "491"},
+    {"ecdsa_secp256r1_sha256.txt", "427"}, {"ecdsa_secp256r1_sha512.txt", "497"},
+    {"ecdsa_secp384r1_sha384.txt", "453"}, {"ecdsa_secp384r1_sha512.txt", "491"},
+    {"ecdsa_secp521r1_sha512.txt", "494"},
 };
 
 static bool excused(const char *file, const char *id, bool ok)
@@ -93,7 +92,7 @@ static bool kex_case(const struct vector *v, void *ctx)
 {
     const struct hb_kex *kex = ctx;
     uint8_t priv[66] = {0};
-    uint8_t shared[66];
+    uint8_t shared[HB_SHARED_MAX];
     struct hb_span p = v->field[0];
 
     while (p.len > kex->priv_len && p.p[0] == 0) {
@@ -117,6 +116,7 @@ static void key_exchange(void **state)
 {
     (void)state;
     over("x25519.txt", 518, kex_case, (void *)(uintptr_t)&hb_x25519);
+    over("x448.txt", 510, kex_case, (void *)(uintptr_t)&hb_x448);
     over("ecdh_secp256r1.txt", 355, kex_case, (void *)(uintptr_t)&hb_secp256r1);
     over("ecdh_secp384r1.txt", 790, kex_case, (void *)(uintptr_t)&hb_secp384r1);
 }
@@ -124,27 +124,64 @@ static void key_exchange(void **state)
 static void both_sides_agree(void **state)
 {
     (void)state;
-    const struct hb_kex *all[] = {&hb_x25519, &hb_secp256r1, &hb_secp384r1};
     struct testenv t;
     testenv_init(&t, 3);
-    for (size_t i = 0; i < 3; i++) {
-        for (int round = 0; round < 20; round++) {
-            uint8_t priv[66];
-            uint8_t share[133];
-            uint8_t answer[133];
-            uint8_t a[66];
-            uint8_t b[66];
-            all[i]->generate(&t.env, priv, share);
-            assert_int_equal(all[i]->answer(&t.env, hb_span(share, all[i]->client_share_len), answer, a), HB_OK);
-            assert_int_equal(all[i]->derive(priv, hb_span(answer, all[i]->server_share_len), b), HB_OK);
-            assert_memory_equal(a, b, all[i]->shared_len);
-            share[all[i]->client_share_len - 1] ^= 1; /* off the curve, or another point of X25519's */
-            if (all[i] != &hb_x25519) {
-                assert_int_equal(all[i]->answer(&t.env, hb_span(share, all[i]->client_share_len), answer, a),
+    for (size_t i = 0; i < hb_num_groups; i++) {
+        const struct hb_kex *k = hb_groups[i];
+        for (int round = 0; round < 10; round++) {
+            uint8_t priv[HB_KEX_PRIV_MAX];
+            uint8_t share[HB_SHARE_MAX];
+            uint8_t answer[HB_SHARE_MAX];
+            uint8_t a[HB_SHARED_MAX];
+            uint8_t b[HB_SHARED_MAX];
+            k->generate(&t.env, priv, share);
+            assert_int_equal(k->answer(&t.env, hb_span(share, k->client_share_len), answer, a), HB_OK);
+            assert_int_equal(k->derive(priv, hb_span(answer, k->server_share_len), b), HB_OK);
+            assert_memory_equal(a, b, k->shared_len);
+            assert_int_equal(k->answer(&t.env, hb_span(share, k->client_share_len - 1u), answer, a),
+                             HB_E_TLS_KEY_SHARE);
+            assert_int_equal(k->derive(priv, hb_span(share, k->server_share_len - 1u), a),
+                             HB_E_TLS_KEY_SHARE);
+            if (k->id >= 0x0017 && k->id <= 0x0019) { /* a NIST curve: off the curve */
+                share[k->client_share_len - 1] ^= 1;
+                assert_int_equal(k->answer(&t.env, hb_span(share, k->client_share_len), answer, a),
                                  HB_E_TLS_KEY_SHARE);
             }
-            assert_int_equal(all[i]->answer(&t.env, hb_span(share, all[i]->client_share_len - 1u), answer, a),
-                             HB_E_TLS_KEY_SHARE);
+        }
+    }
+}
+
+/* T12-04, T13-08: 1 < Y < p - 1. */
+static void ffdhe_range(void **state)
+{
+    (void)state;
+    const struct hb_kex *all[] = {&hb_ffdhe2048, &hb_ffdhe3072};
+    struct testenv t;
+    testenv_init(&t, 3);
+    for (size_t i = 0; i < 2; i++) {
+        const struct hb_kex *k = all[i];
+        struct hb_span p = hb_ffdhe_prime(k);
+        uint8_t y[384] = {0};
+        uint8_t share[384];
+        uint8_t shared[384];
+        static const struct {
+            int top; /* distance from p, or 0: small number */
+            uint8_t small;
+            enum hb_code want;
+        } rows[] = {
+            {0, 0, HB_E_TLS_KEY_SHARE}, {0, 1, HB_E_TLS_KEY_SHARE},  {0, 2, HB_OK}, {2, 0, HB_OK},
+            {1, 0, HB_E_TLS_KEY_SHARE}, {-1, 0, HB_E_TLS_KEY_SHARE}, {9, 0, HB_OK},
+        };
+        assert_int_equal(p.len, k->shared_len);
+        assert_int_equal(p.p[p.len - 1], 0xff);
+        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+            memset(y, 0, sizeof y);
+            y[p.len - 1] = rows[r].small;
+            if (rows[r].top != 0) {
+                memcpy(y, p.p, p.len);
+                y[p.len - 1] = (uint8_t)(0xff - (rows[r].top > 0 ? rows[r].top : 0));
+            }
+            assert_int_equal(k->answer(&t.env, hb_span(y, p.len), share, shared), rows[r].want);
         }
     }
 }
@@ -185,6 +222,7 @@ static void signatures(void **state)
         {"ecdsa_secp256r1_sha512.txt", 554, {HB_KEY_P256, 0x0603}},
         {"ecdsa_secp384r1_sha384.txt", 504, {HB_KEY_P384, 0x0503}},
         {"ecdsa_secp384r1_sha512.txt", 542, {HB_KEY_P384, 0x0603}},
+        {"ecdsa_secp521r1_sha512.txt", 500, {HB_KEY_P521, 0x0603}},
         {"ed25519.txt", 151, {HB_KEY_ED25519, 0x0807}},
         {"rsa_signature_2048_sha256.txt", 259, {HB_KEY_RSA, 0x0401}},
         {"rsa_signature_2048_sha384.txt", 258, {HB_KEY_RSA, 0x0501}},
@@ -269,8 +307,10 @@ static void sha2(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(aead),       cmocka_unit_test(key_exchange),   cmocka_unit_test(both_sides_agree),
-        cmocka_unit_test(signatures), cmocka_unit_test(key_derivation), cmocka_unit_test(sha2),
+        cmocka_unit_test(ffdhe_range),  cmocka_unit_test(aead),
+        cmocka_unit_test(key_exchange), cmocka_unit_test(both_sides_agree),
+        cmocka_unit_test(signatures),   cmocka_unit_test(key_derivation),
+        cmocka_unit_test(sha2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
