@@ -637,8 +637,7 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
     }
     if (t->hs != NULL && hb_hs_wants_signature(t) && !t->hs->signature_here && !t->told_sign) {
         t->told_sign = true;
-        event->sign = (struct hb_tls_sign){t->hs->choice.cred, t->hs->choice.sigalg->id,
-                                           hb_span(t->hs->sign_input, t->hs->sign_input_len)};
+        event->sign = (struct hb_tls_sign){t->hs->choice.cred, t->hs->choice.sigalg->id, t->hs->sign_span};
         return HB_TLS_SIGN;
     }
     if (t->hs != NULL && hb_hs_wants_verdict(t) && !t->hs->verdict_here && !t->told_verify) {

@@ -46,7 +46,7 @@ static const struct row rows[] = {
     {"1.2 RSA", "rsa2048", NULL, I, I, 0x0303, {0x0017}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.2", "secp256r1", ""},
     {"1.2 P-521 key, x448", "ecdsa-p521", NULL, I, I, 0x0303, {0x001e, 0x0019}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.2", "x448", ""},
     {"1.2 client certificate (T12-07)", "ecdsa-p256", "client", I, I, 0x0303, {0}, HB_AUTH_REQUIRE, false, false, false, "mail.test", "TLSv1.2", "x25519", "alice@mail.test"},
-    {"1.2 client RSA certificate", "ecdsa-p256", "rsa2048", I, I, 0x0303, {0}, HB_AUTH_REQUEST, false, false, false, "mail.test", "TLSv1.2", "x25519", NULL},
+    {"1.2 client RSA certificate", "ecdsa-p256", "client-rsa", I, I, 0x0303, {0}, HB_AUTH_REQUEST, false, false, false, "mail.test", "TLSv1.2", "x25519", NULL},
     {"1.2 client without one, asked", "rsa2048", NULL, I, I, 0x0303, {0}, HB_AUTH_REQUEST, false, false, false, "mail.test", "TLSv1.2", "x25519", ""},
     {"1.2 tickets (RES-10)", "ecdsa-p256", NULL, I, I, 0x0303, {0}, HB_AUTH_OFF, true, false, false, "mail.test", "TLSv1.2", "x25519", ""},
     {"1.2 tickets, client certificate", "ecdsa-p256", "client", I, I, 0x0303, {0}, HB_AUTH_REQUIRE, true, false, false, "mail.test", "TLSv1.2", "x25519", "alice@mail.test"},

@@ -144,7 +144,6 @@ struct hb_hs {
     struct hb_buf signed_messages; /* TLS 1.2 with client certificates: all messages so far (T12-07) */
     bool keep_messages;
     struct hb_span sign_span;      /* what is being signed: sign_input or signed_messages */
-    size_t sign_input_len;
     uint8_t signature[HB_SIG_MAX];
     size_t signature_len;
     bool signature_here; /* the answer to HB_TLS_SIGN came (perhaps empty: signing failed) */
