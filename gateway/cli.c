@@ -6,28 +6,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* clang-format off */
 static const struct {
     const char *name;
     size_t offset; /* of the word in struct gw_draft_listener */
 } words[] = {
-    {"--tls",     offsetof(struct gw_draft_listener, tls)},
-    {"--profile", offsetof(struct gw_draft_listener, profile)},
-    {"--tls-min", offsetof(struct gw_draft_listener, tls_min)},
-    {"--tls-max", offsetof(struct gw_draft_listener, tls_max)},
-    {"--host",    offsetof(struct gw_draft_listener, host)},
-    {"--sni",     offsetof(struct gw_draft_listener, sni)},
-    {"--alpn",    offsetof(struct gw_draft_listener, alpn)},
+#define W(field, name) {"--" name, offsetof(struct gw_draft_listener, field)},
+#define F(field, name)
+#include "words.def"
+#undef W
+#undef F
 };
 static const struct {
     const char *name;
     size_t offset; /* of the bool */
 } flags[] = {
-    {"--trusted-network", offsetof(struct gw_draft_listener, trusted_network)},
-    {"--public-mx",       offsetof(struct gw_draft_listener, public_mx)},
-    {"--plaintext-auth",  offsetof(struct gw_draft_listener, plaintext_auth)},
+#define W(field, name)
+#define F(field, name) {"--" name, offsetof(struct gw_draft_listener, field)},
+#include "words.def"
+#undef W
+#undef F
 };
-/* clang-format on */
 
 /* These hold for every listener of the command line, wherever they stand. */
 static bool set_word(struct gw_draft_listener *all, const char *name, const char *value)
@@ -95,6 +93,15 @@ static void add_key(struct gw_draft *d, const char *value, struct gw_problems *p
     d->certs[d->num_certs - 1].key = value;
 }
 
+static void add_staple(struct gw_draft *d, const char *value, struct gw_problems *p)
+{
+    if (d->num_certs == 0 || d->certs[d->num_certs - 1].staple != NULL) {
+        gw_problem(p, "--staple", "belongs behind a --cert of its own", value);
+        return;
+    }
+    d->certs[d->num_certs - 1].staple = value;
+}
+
 /* True if name is an option that takes a value; does its work. */
 static bool with_value(struct gw_draft *d, struct gw_draft_listener *all, const char *name, const char *value,
                        const char **config, struct gw_problems *p)
@@ -107,6 +114,8 @@ static bool with_value(struct gw_draft *d, struct gw_draft_listener *all, const 
         add_chain(d, value, p);
     } else if (strcmp(name, "--key") == 0) {
         add_key(d, value, p);
+    } else if (strcmp(name, "--staple") == 0) {
+        add_staple(d, value, p);
     } else if (strcmp(name, "--config") == 0) {
         *config = value;
     } else if (strcmp(name, "--workers") == 0) {

@@ -24,13 +24,17 @@ struct gw_timeouts {
 /* ---- the draft: words as the operator wrote them ---- */
 
 struct gw_draft_cert {
-    const char *name, *chain, *key; /* paths */
+    const char *name, *chain, *key, *staple; /* paths; staple: OCSP response in DER, or NULL */
     const char *where;              /* "--cert" or "file:line" */
 };
 
 struct gw_draft_listener {
-    const char *listen, *backend, *tls, *profile, *tls_min, *tls_max, *host, *sni, *alpn;
-    bool trusted_network, public_mx, plaintext_auth;
+    const char *listen, *backend;
+#define W(field, name) const char *field;
+#define F(field, name) bool field;
+#include "words.def"
+#undef W
+#undef F
     const char *certs[GW_MAX_CERTS]; /* names; none: all of them */
     unsigned num_certs;
     const char *where;
@@ -55,7 +59,11 @@ struct gw_listener_conf {
     bool implicit;
     struct sockaddr_storage addr, backend;
     struct hb_proto_settings proto_settings;
-    struct hb_tls_config *tls;   /* owned */
+    bool plain;                  /* tcp://: no TLS toward the client at all */
+    struct hb_tls_config *tls;   /* owned; NULL if plain */
+    struct hb_tls_config *backend_tls; /* owned; NULL: plaintext toward the backend */
+    bool backend_over_tls;
+    char backend_name[256];            /* that its certificate must have */
     struct hb_cred_store *creds; /* owned */
     char host[256];
 };

@@ -45,7 +45,7 @@ static const char *keep_path(struct gw_draft *d, const char *folder, const char 
 {
     char path[2048];
 
-    if (s == NULL || s[0] == '/') {
+    if (s == NULL || s[0] == '/' || strcmp(s, "system") == 0) {
         return keep(d, s);
     }
     int n = snprintf(path, sizeof path, "%s/%s", folder, s);
@@ -65,6 +65,7 @@ static void read_certs(struct gw_draft *d, cfg_t *cfg, const char *path, const c
         c->name = keep(d, cfg_title(section));
         c->chain = keep_path(d, folder, cfg_getstr(section, "chain"));
         c->key = keep_path(d, folder, cfg_getstr(section, "key"));
+        c->staple = keep_path(d, folder, cfg_getstr(section, "staple"));
         c->where = where_of(d, path, section);
         if (c->chain == NULL || c->key == NULL) {
             gw_problem(p, c->where, "a certificate needs both chain and key", c->name);
@@ -72,7 +73,22 @@ static void read_certs(struct gw_draft *d, cfg_t *cfg, const char *path, const c
     }
 }
 
-static void read_listeners(struct gw_draft *d, cfg_t *cfg, const char *path, struct gw_problems *p)
+/* Settings that name a file; "system" is the word for the machine's own certificates. */
+static bool is_path(const char *name)
+{
+    static const char *const names[] = {"client-ca", "ticket-secret", "psk-file",        "backend-ca",
+                                        "backend-cert", "backend-key", "backend-psk-file"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_listeners(struct gw_draft *d, cfg_t *cfg, const char *path, const char *folder,
+                           struct gw_problems *p)
 {
     for (unsigned i = 0; i < cfg_size(cfg, "listener"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "listener", i);
@@ -83,16 +99,11 @@ static void read_listeners(struct gw_draft *d, cfg_t *cfg, const char *path, str
         struct gw_draft_listener *l = &d->listeners[d->num_listeners++];
         l->listen = keep(d, cfg_getstr(section, "listen"));
         l->backend = keep(d, cfg_getstr(section, "backend"));
-        l->tls = keep(d, cfg_getstr(section, "tls"));
-        l->profile = keep(d, cfg_getstr(section, "profile"));
-        l->tls_min = keep(d, cfg_getstr(section, "tls-min"));
-        l->tls_max = keep(d, cfg_getstr(section, "tls-max"));
-        l->host = keep(d, cfg_getstr(section, "host"));
-        l->sni = keep(d, cfg_getstr(section, "sni"));
-        l->alpn = keep(d, cfg_getstr(section, "alpn"));
-        l->trusted_network = cfg_getbool(section, "trusted-network");
-        l->public_mx = cfg_getbool(section, "public-mx");
-        l->plaintext_auth = cfg_getbool(section, "plaintext-auth");
+#define W(field, name) l->field = is_path(name) ? keep_path(d, folder, cfg_getstr(section, name)) : keep(d, cfg_getstr(section, name));
+#define F(field, name) l->field = cfg_getbool(section, name);
+#include "words.def"
+#undef W
+#undef F
         for (unsigned k = 0; k < cfg_size(section, "certificates") && k < GW_MAX_CERTS; k++) {
             l->certs[l->num_certs++] = keep(d, cfg_getnstr(section, "certificates", k));
         }
@@ -150,20 +161,15 @@ static bool parse(cfg_t *cfg, const char *path, struct gw_problems *p)
 void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p)
 {
     cfg_opt_t certificate[] = {CFG_STR("chain", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
-                               CFG_END()};
+                               CFG_STR("staple", NULL, CFGF_NODEFAULT), CFG_END()};
     cfg_opt_t listener[] = {
         CFG_STR("listen", NULL, CFGF_NODEFAULT),
         CFG_STR("backend", NULL, CFGF_NODEFAULT),
-        CFG_STR("tls", NULL, CFGF_NODEFAULT),
-        CFG_STR("profile", NULL, CFGF_NODEFAULT),
-        CFG_STR("tls-min", NULL, CFGF_NODEFAULT),
-        CFG_STR("tls-max", NULL, CFGF_NODEFAULT),
-        CFG_STR("host", NULL, CFGF_NODEFAULT),
-        CFG_STR("sni", NULL, CFGF_NODEFAULT),
-        CFG_STR("alpn", NULL, CFGF_NODEFAULT),
-        CFG_BOOL("trusted-network", cfg_false, CFGF_NONE),
-        CFG_BOOL("public-mx", cfg_false, CFGF_NONE),
-        CFG_BOOL("plaintext-auth", cfg_false, CFGF_NONE),
+#define W(field, name) CFG_STR(name, NULL, CFGF_NODEFAULT),
+#define F(field, name) CFG_BOOL(name, cfg_false, CFGF_NONE),
+#include "words.def"
+#undef W
+#undef F
         CFG_STR_LIST("certificates", NULL, CFGF_NODEFAULT),
         CFG_END(),
     };
@@ -203,7 +209,7 @@ void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p)
             d->log_where = keep(d, path);
         }
         read_certs(d, cfg, path, folder, p);
-        read_listeners(d, cfg, path, p);
+        read_listeners(d, cfg, path, folder, p);
         read_timeouts(d, cfg, path, p);
     }
     cfg_free(cfg);

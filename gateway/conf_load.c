@@ -1,6 +1,6 @@
 /* conf_load.c: a draft checked word by word, certificates read, the snapshot built.
  * Goes on after an error to find the others; builds nothing when there was one. */
-#include "conf.h"
+#include "conf_util.h"
 
 #include "sysenv.h"
 #include <arpa/inet.h>
@@ -196,7 +196,8 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
     memcpy(scheme, dl->listen, (size_t)(sep - dl->listen));
     scheme[sep - dl->listen] = 0;
     lc->url = dl->listen;
-    lc->proto = hb_proto_find(scheme, &lc->implicit);
+    lc->plain = strcmp(scheme, "tcp") == 0; /* any TCP service, as it is: for plain in, TLS out */
+    lc->proto = hb_proto_find(lc->plain ? "tls" : scheme, &lc->implicit);
     if (lc->proto == NULL) {
         char what[320];
         (void)snprintf(what, sizeof what, "unknown scheme \"%s\"; there are: %s", scheme,
@@ -228,16 +229,18 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
         gw_problem(p, dl->where, "no backend given for", dl->listen);
         return;
     }
-    if (strstr(dl->backend, "://") != NULL) {
-        gw_problem(p, dl->where,
-                   "a backend is HOST:PORT and speaks plaintext; TLS toward backends is not built yet",
-                   dl->backend);
+    bool tls = strncmp(dl->backend, "tls://", 6) == 0;
+    const char *address = dl->backend + (tls ? 6 : 0);
+    if (strstr(address, "://") != NULL) {
+        gw_problem(p, dl->where, "a backend is HOST:PORT in plaintext or tls://HOST:PORT, not", dl->backend);
         return;
     }
-    if (!split_host_port(dl->backend, host, sizeof host, &port)) {
+    if (!split_host_port(address, host, sizeof host, &port)) {
         gw_problem(p, dl->where, "backend is not HOST:PORT with a port from 1 to 65535", dl->backend);
         return;
     }
+    lc->backend_over_tls = tls;
+    memcpy(lc->backend_name, host, strlen(host) + 1);
     port = port != 0 || lc->proto == NULL ? port : hb_proto_port(lc->proto, false);
     if (port == 0) {
         gw_problem(p, dl->where, "a port is needed in backend", dl->backend);
@@ -247,7 +250,7 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
         gw_problem(p, dl->where, why, dl->backend);
         return;
     }
-    if (is_loopback(&lc->backend)) {
+    if (tls || is_loopback(&lc->backend)) {
         return;
     }
     if (dl->trusted_network) { /* GEN-25 */
@@ -261,74 +264,9 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
     }
 }
 
-/* ---- words ---- */
-
-static bool one_of(const char *word, const char *const *words, size_t n, size_t *i)
-{
-    for (*i = 0; *i < n; (*i)++) {
-        if (strcmp(word, words[*i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The position of word among words; the first one if it is NULL. */
-static size_t choose(const char *word, const char *const *words, size_t n, const char *what,
-                     const char *where, struct gw_problems *p)
-{
-    size_t i = 0;
-    char text[160];
-    size_t len = 0;
-
-    if (word == NULL || one_of(word, words, n, &i)) {
-        return word == NULL ? 0 : i;
-    }
-    for (i = 0; i < n; i++) {
-        int k = snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? " or " : "", words[i]);
-        len += k > 0 && (size_t)k < sizeof text - len ? (size_t)k : 0;
-    }
-    char message[256];
-    (void)snprintf(message, sizeof message, "%s is %s, not", what, text);
-    gw_problem(p, where, message, word);
-    return 0;
-}
-
-static uint16_t version_of(const char *word, uint16_t otherwise, const char *what, const char *where,
-                           struct gw_problems *p)
-{
-    static const char *const words[] = {"1.2", "1.3"};
-
-    return word == NULL ? otherwise : (uint16_t)(0x0303 + choose(word, words, 2, what, where, p));
-}
-
 /* ---- certificates ---- */
 
-/* A whole file as a NUL-terminated string; NULL after saying why. */
-static char *read_file(const char *path, size_t *len, const char *where, struct gw_problems *p)
-{
-    char message[600];
-    FILE *f = path != NULL ? fopen(path, "rb") : NULL;
-
-    if (f == NULL) {
-        (void)snprintf(message, sizeof message, "cannot read %s", path != NULL ? path : "(no file given)");
-        gw_problem(p, where, message, path != NULL ? strerror(errno) : NULL);
-        return NULL;
-    }
-    char *text = malloc(FILE_MAX_LEN);
-    *len = text != NULL ? fread(text, 1, FILE_MAX_LEN, f) : 0;
-    bool bad = text == NULL || ferror(f) || *len == FILE_MAX_LEN;
-    if (bad) {
-        (void)snprintf(message, sizeof message, "cannot read %s", path);
-        gw_problem(p, where, message, *len == FILE_MAX_LEN ? "longer than 1 MiB" : strerror(errno));
-        free(text);
-        text = NULL;
-    }
-    (void)fclose(f);
-    return text;
-}
-
-static void warn_of_mode(const char *path, const char *where, struct gw_problems *p)
+void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
 {
     struct stat st;
 
@@ -337,12 +275,26 @@ static void warn_of_mode(const char *path, const char *where, struct gw_problems
     }
 }
 
+static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
+{
+    size_t len = 0;
+    char *staple = dc->staple != NULL ? gw_read_file(dc->staple, &len, dc->where, p) : NULL;
+
+    if (staple != NULL) {
+        enum hb_code code = hb_cred_store_staple(store, hb_span(staple, len));
+        if (code != HB_OK) {
+            gw_problem(p, dc->where, hb_err_sentence(code), dc->staple);
+        }
+    }
+    free(staple);
+}
+
 static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
 {
     size_t chain_len = 0;
     size_t key_len = 0;
-    char *chain = read_file(dc->chain, &chain_len, dc->where, p);
-    char *key = read_file(dc->key, &key_len, dc->where, p);
+    char *chain = gw_read_file(dc->chain, &chain_len, dc->where, p);
+    char *key = gw_read_file(dc->key, &key_len, dc->where, p);
     struct hb_cred_facts facts;
 
     if (chain != NULL && key != NULL) {
@@ -353,7 +305,8 @@ static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store
             (void)snprintf(message, sizeof message, "certificate %s with key %s", dc->chain, dc->key);
             gw_problem(p, dc->where, message, hb_err_sentence(code));
         } else {
-            warn_of_mode(dc->key, dc->where, p);
+            gw_warn_of_mode(dc->key, dc->where, p);
+            add_staple(dc, store, p);
         }
     }
     if (key != NULL) {
@@ -386,53 +339,12 @@ static void load_certs(const struct gw_draft *d, const struct gw_draft_listener 
     for (unsigned k = 0; dl->num_certs == 0 && k < d->num_certs; k++) {
         add_cert(&d->certs[k], lc->creds, p);
     }
-    if (d->num_certs == 0) {
+    if (d->num_certs == 0 && !lc->plain && dl->psk_file == NULL) {
         gw_problem(p, dl->where, "no certificate given; give --cert and --key, or a certificate block", NULL);
     }
 }
 
 /* ---- a listener ---- */
-
-static void load_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
-{
-    static const char *const profiles[] = {"intermediate", "modern", "legacy"};
-    static const enum hb_tls_profile values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN,
-                                                 HB_PROFILE_LEGACY};
-    static const char *const sni[] = {"default", "strict"};
-    static const char *const alpn[] = {"strict", "lenient"};
-    size_t profile = choose(dl->profile, profiles, 3, "profile", dl->where, p);
-    uint16_t low = version_of(dl->tls_min, 0x0303, "tls-min", dl->where, p);
-    uint16_t high = version_of(dl->tls_max, 0x0304, "tls-max", dl->where, p);
-    bool lenient = choose(dl->alpn, alpn, 2, "alpn", dl->where, p) == 1;
-    bool strict_sni = choose(dl->sni, sni, 2, "sni", dl->where, p) == 1;
-
-    if (profile == 2) {
-        gw_notice(p, dl->where,
-                  "profile legacy: meant for clients that RFC 8996 and RFC 9325 advise against; today it "
-                  "offers what "
-                  "intermediate does",
-                  dl->listen);
-    }
-    if (lc->creds == NULL || lc->proto == NULL) {
-        return;
-    }
-    lc->tls = hb_tls_config_new(gw_sysenv(), values[profile], lc->creds);
-    if (lc->tls == NULL) {
-        gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
-        return;
-    }
-    if (hb_tls_config_versions(lc->tls, low, high) != HB_OK) {
-        gw_problem(p, dl->where, "profile, tls-min and tls-max leave no TLS version", NULL);
-    }
-    const char *name;
-    for (unsigned i = 0; (name = hb_proto_alpn(lc->proto, i)) != NULL; i++) {
-        if (hb_tls_config_add_alpn(lc->tls, name) != HB_OK) {
-            gw_problem(p, dl->where, "ALPN name does not fit", name);
-        }
-    }
-    hb_tls_config_alpn_lenient(lc->tls, lenient || !hb_proto_alpn_strict(lc->proto));
-    hb_tls_config_sni_strict(lc->tls, strict_sni);
-}
 
 /* It goes into greetings and replies as it is: letters, digits, and what addresses are written with. */
 static bool host_fits(const char *host, size_t cap)
@@ -446,7 +358,7 @@ static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_c
                         struct gw_problems *p)
 {
     static const char *const modes[] = {"required", "optional"};
-    bool optional = choose(dl->tls, modes, 2, "tls", dl->where, p) == 1;
+    bool optional = gw_choose(dl->tls, modes, 2, "tls", dl->where, p) == 1;
 
     bool own_word = strncmp(dl->where, "--", 2) != 0; /* on the command line it is said for all listeners */
     if (optional && lc->implicit && own_word) {
@@ -505,7 +417,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         return NULL;
     }
     conf->workers = load_workers(d, p);
-    conf->log = choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
+    conf->log = gw_choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
                     ? GW_LOG_JSON
                     : GW_LOG_TEXT;
     conf->debug = d->debug;
@@ -522,9 +434,10 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         load_listen(dl, lc, p);
         load_backend(dl, lc, p);
         load_certs(d, dl, lc, p);
-        load_tls(dl, lc, p);
+        gw_conf_tls(dl, lc, p);
+        gw_conf_backend_tls(dl, lc, p);
         load_policy(dl, lc, p);
-        if (p->errors > 0 && i == 0 && hb_cred_store_count(lc->creds) == 0) {
+        if (p->errors > 0 && i == 0 && lc->creds != NULL && hb_cred_store_count(lc->creds) == 0) {
             break; /* a certificate that cannot be used would be reported for each listener */
         }
     }
@@ -544,6 +457,7 @@ void gw_conf_free(struct gw_conf **pc)
     *pc = NULL;
     for (unsigned i = 0; i < conf->num_listeners; i++) {
         hb_tls_config_free(&conf->listeners[i].tls);
+        hb_tls_config_free(&conf->listeners[i].backend_tls);
         hb_cred_store_free(&conf->listeners[i].creds);
     }
     free(conf->listeners);

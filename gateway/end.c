@@ -11,9 +11,10 @@ struct chunk {
     uint8_t bytes[];
 };
 
-void gw_end_init(struct gw_end *e)
+void gw_end_init(struct gw_end *e, bool upstream)
 {
     memset(e, 0, sizeof *e);
+    e->upstream = upstream;
     hb_buf_init(&e->held, GW_HELD_MAX);
 }
 
@@ -82,23 +83,30 @@ static void send_bufs(struct gw_end *e, const uv_buf_t *bufs, unsigned n, size_t
     }
 }
 
+/* Each side has its own: records for one must never be found in the other's buffer. */
+static struct hb_bld *sealed_of(const struct gw_end *e, struct gw_worker *w)
+{
+    return e->upstream ? &w->sealed_backend : &w->sealed;
+}
+
 static void send_sealed(struct gw_end *e, struct gw_worker *w)
 {
-    struct hb_span s = hb_bld_span(&w->sealed);
-    uv_buf_t buf = uv_buf_init((char *)w->sealed.p, (unsigned)s.len);
+    struct hb_bld *sealed = sealed_of(e, w);
+    struct hb_span s = hb_bld_span(sealed);
+    uv_buf_t buf = uv_buf_init((char *)sealed->p, (unsigned)s.len);
 
     send_bufs(e, &buf, 1, s.len);
-    hb_bld_reset(&w->sealed);
+    hb_bld_reset(sealed);
 }
 
 void gw_end_flush(struct gw_end *e, struct gw_worker *w, struct gw_out *out)
 {
     if (e->tls != NULL) {
         if (out->total > 0) {
-            if (hb_bld_room(&w->sealed) < hb_tls_sealed_len(e->tls, out->total)) {
+            if (hb_bld_room(sealed_of(e, w)) < hb_tls_sealed_len(e->tls, out->total)) {
                 send_sealed(e, w);
             }
-            if (hb_tls_write(e->tls, out->pieces, out->num, &w->sealed) != HB_OK) {
+            if (hb_tls_write(e->tls, out->pieces, out->num, sealed_of(e, w)) != HB_OK) {
                 e->broken = true; /* closed, failed, or a key at its limit: nothing can be sealed any more */
             }
         }

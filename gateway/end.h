@@ -30,6 +30,7 @@ struct gw_end {
     struct hb_buf held; /* bytes read but not yet taken by the protocol */
     uint64_t taken;     /* plaintext bytes received on this side */
     uint8_t state;      /* enum gw_end_state */
+    bool upstream; /* the backend's end */
     bool reading;
     bool eof;    /* the peer's stream has ended */
     bool broken; /* a write failed: nothing more can be sent, but there may be something to read */
@@ -39,7 +40,7 @@ struct gw_end {
 /* More than this refused by the socket: stop reading the other side. */
 #define GW_HIGH_WATER 65536u
 
-void gw_end_init(struct gw_end *e);
+void gw_end_init(struct gw_end *e, bool upstream);
 /* Seals (if TLS is up) and writes what `out` and, on a TLS end, the worker's sealed buffer hold; one system
  * call in the ordinary case. Keeps what the socket refuses. out and the sealed buffer are empty afterwards. */
 void gw_end_flush(struct gw_end *e, struct gw_worker *w, struct gw_out *out);

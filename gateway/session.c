@@ -14,6 +14,7 @@
 #include "log.h"
 #include "session_log.h"
 #include "upstream.h"
+#include "upstream_tls.h"
 #include "worker.h"
 
 static void settle(struct gw_session *s);
@@ -52,7 +53,7 @@ static void to_backend(void *ctx, struct hb_span bytes)
 {
     struct gw_session *s = ctx;
 
-    if (s->backend.state == END_OPEN) {
+    if (s->backend.state == END_OPEN && !s->backend_handshake) {
         put(s, &s->backend, s->w->out_backend, bytes);
     }
 }
@@ -84,9 +85,11 @@ static void free_session(struct gw_session *s)
     }
     hb_proto_free(&s->ps);
     hb_tls_free(&s->client.tls);
+    hb_tls_free(&s->backend.tls);
     hb_buf_clear(&s->client.held, env);
     hb_buf_clear(&s->backend.held, env);
     env->release(env->ctx, s->sni, s->sni_size);
+    env->release(env->ctx, s->identity, s->identity_size);
     env->release(env->ctx, s, sizeof *s);
     gw_worker_session_gone(w);
 }
@@ -138,6 +141,16 @@ static void client_shut(uv_shutdown_t *req, int status)
     gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.linger);
 }
 
+/* Our side of the backend link ends, cleanly: behind close_notify if there is TLS on it. */
+static void end_backend(struct gw_session *s)
+{
+    if (s->backend.tls != NULL) {
+        hb_tls_close(s->backend.tls, &s->w->sealed_backend);
+        gw_end_flush(&s->backend, s->w, s->w->out_backend);
+    }
+    gw_end_shutdown(&s->backend, backend_shut);
+}
+
 /* One step of DRAIN: everything said is on its way, then both sides close behind it. */
 static void drain(struct gw_session *s)
 {
@@ -155,7 +168,7 @@ static void drain(struct gw_session *s)
     if (s->backend.state == END_CONNECTING || s->abort_backend || s->backend.broken) {
         gw_upstream_close(s, s->abort_backend);
     } else if (s->backend.state == END_OPEN) {
-        gw_end_shutdown(&s->backend, backend_shut);
+        end_backend(s);
     } else if (s->backend.state == END_SHUT && gw_end_queued(&s->backend) == 0) {
         gw_upstream_close(s, false);
     }
@@ -294,12 +307,28 @@ static void note_server_name(struct gw_session *s)
     }
 }
 
+static void note_identity(struct gw_session *s)
+{
+    char name[256];
+
+    hb_tls_peer_identity(s->client.tls, name, sizeof name);
+    size_t len = strlen(name);
+    if (len > 0 && s->identity == NULL) {
+        s->identity = s->w->env->alloc(s->w->env->ctx, len + 1);
+        if (s->identity != NULL) {
+            memcpy(s->identity, name, len + 1);
+            s->identity_size = (uint16_t)(len + 1);
+        }
+    }
+}
+
 static void secured(struct gw_session *s)
 {
     struct hb_proto_sink mem;
     struct hb_proto_step step;
 
     note_server_name(s);
+    note_identity(s);
     s->phase = PH_SECURE;
     if (s->ps == NULL) { /* implicit TLS: the mail protocol begins only now */
         s->ps = hb_proto_new(s->lc->proto, &s->lc->proto_settings, s->w->env);
@@ -411,6 +440,9 @@ static void set_deadline(struct gw_session *s)
         return; /* one deadline from their beginning (ATK-29) */
     }
     uint32_t second = now + (s->ps != NULL ? hb_proto_idle_seconds(s->ps) : t->greeting);
+    if (s->backend_handshake && s->backend.state == END_OPEN) {
+        return; /* its deadline was set at its beginning */
+    }
     if (s->connect_wanted || s->backend.state == END_CONNECTING) {
         second = now + t->connect;
     } else if (s->await_greeting && s->backend.state == END_OPEN) {
@@ -438,9 +470,11 @@ static void alloc_client(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 static void alloc_backend(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct gw_session *s = handle->data;
+    struct gw_worker *w = s->w;
 
     (void)suggested;
-    *buf = uv_buf_init((char *)s->w->rbuf, GW_READ_LARGE);
+    w->prefix = s->backend.tls != NULL ? hb_tls_reclaim(s->backend.tls, w->rbuf) : 0;
+    *buf = uv_buf_init((char *)w->rbuf + w->prefix, GW_READ_LARGE);
 }
 
 static void client_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
@@ -491,8 +525,8 @@ static void settle(struct gw_session *s)
     if (!s->ended && s->client_done) {
         if (s->backend.state == END_NONE && !s->connect_wanted) {
             end_session(s, HB_E_GW_CLIENT_GONE);
-        } else if (s->backend.state == END_OPEN && hb_buf_len(&s->client.held) == 0) {
-            gw_end_shutdown(&s->backend, backend_shut); /* the client's end, behind its last bytes */
+        } else if (s->backend.state == END_OPEN && !s->backend_handshake && hb_buf_len(&s->client.held) == 0) {
+            end_backend(s); /* the client's end, behind its last bytes */
         }
     }
     gw_end_flush(&s->client, w, w->out_client);
@@ -572,6 +606,9 @@ static void backend_stream_ended(struct gw_session *s, bool clean)
         gw_upstream_close(s, false);
         return;
     }
+    if (clean && s->backend.tls != NULL && hb_tls_eof(s->backend.tls) != HB_OK) {
+        clean = false; /* an end without close_notify may be an attacker's (ATK-43) */
+    }
     if (!clean) {
         s->backend.broken = true;
     }
@@ -585,9 +622,11 @@ static void backend_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gw_session *s = stream->data;
     struct gw_worker *w = s->w;
+    size_t prefix = w->prefix;
 
     (void)buf;
-    if (n == 0) {
+    w->prefix = 0;
+    if (n == 0 && prefix == 0) {
         return;
     }
     if (n < 0) {
@@ -600,12 +639,54 @@ static void backend_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (s->phase == PH_DRAIN) {
         return;
     }
-    s->await_greeting = false;
-    s->backend.taken += (size_t)n;
-    w->out_client->stable = hb_span(w->rbuf, (size_t)n);
+    size_t len = prefix + (size_t)n;
+    w->out_client->stable = hb_span(w->rbuf, len);
     w->out_backend->stable = hb_span(NULL, 0);
-    feed(s, HB_FROM_BACKEND, hb_span(w->rbuf, (size_t)n));
+    if (s->backend.tls != NULL) {
+        gw_upstream_tls_input(s, w->rbuf, len);
+    } else {
+        gw_session_backend_data(s, hb_span(w->rbuf, len));
+    }
     settle(s);
+}
+
+void gw_session_backend_data(struct gw_session *s, struct hb_span bytes)
+{
+    s->await_greeting = false;
+    s->backend.taken += bytes.len;
+    feed(s, HB_FROM_BACKEND, bytes);
+}
+
+void gw_session_backend_said_bye(struct gw_session *s)
+{
+    if (!s->ended) {
+        s->backend.eof = true; /* nothing counts that comes behind it */
+        backend_stream_ended(s, true);
+    }
+}
+
+void gw_session_backend_failed(struct gw_session *s, enum hb_code why)
+{
+    struct hb_proto_sink mem;
+
+    if (s->ended) {
+        return;
+    }
+    struct hb_proto_step step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
+    (void)step; /* always WANT_CLOSE; the reason is ours */
+    s->abort_client = s->phase == PH_RELAY;
+    end_session(s, why);
+}
+
+void gw_session_backend_secured(struct gw_session *s)
+{
+    struct hb_proto_sink mem;
+
+    s->backend_handshake = false;
+    s->backend_version = hb_tls_info(s->backend.tls)->version;
+    s->backend_suite = hb_tls_info(s->backend.tls)->suite;
+    struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
+    carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
 }
 
 void gw_session_drained(struct gw_session *s, struct gw_end *e)
@@ -623,8 +704,14 @@ void gw_session_connected(struct gw_session *s, int status)
 
     if (status == 0) {
         s->backend.state = END_OPEN;
-        struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
-        carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
+        if (s->lc->backend_tls != NULL) {
+            s->backend_handshake = true;
+            gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
+            gw_upstream_tls_begin(s);
+        } else {
+            struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
+            carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
+        }
         settle(s);
         return;
     }
@@ -637,6 +724,8 @@ void gw_session_connected(struct gw_session *s, int status)
 
 void gw_session_backend_closed(struct gw_session *s)
 {
+    hb_tls_free(&s->backend.tls);
+    s->backend_handshake = false;
     if (s->client.state == END_NONE) {
         free_session(s);
         return;
@@ -653,7 +742,7 @@ void gw_session_deadline(struct gw_session *s)
         gw_session_kill(s, s->phase == PH_HANDSHAKE ? HB_E_GW_HANDSHAKE_TIMEOUT : HB_E_GW_STALLED);
         return;
     }
-    if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting) {
+    if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting || s->backend_handshake) {
         gw_log_backend_unreachable(s, UV_ETIMEDOUT);
         step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
         end_session(s, HB_E_GW_BACKEND_TIMEOUT);
@@ -700,8 +789,8 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     if (s == NULL) {
         return false;
     }
-    gw_end_init(&s->client);
-    gw_end_init(&s->backend);
+    gw_end_init(&s->client, false);
+    gw_end_init(&s->backend, true);
     s->w = w;
     s->lc = lc;
     s->at_line = true;
@@ -725,12 +814,12 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
         return true;
     }
     gw_log_session_start(s);
-    if (lc->implicit) {
+    if (lc->implicit && !lc->plain) {
         s->phase = PH_UPGRADING; /* nothing to flush: settle() begins TLS at once */
         settle(s);
         return true;
     }
-    s->phase = PH_CLEAR;
+    s->phase = lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
     s->ps = hb_proto_new(lc->proto, &lc->proto_settings, env);
     if (s->ps == NULL) {
         gw_session_kill(s, HB_E_NO_MEMORY);

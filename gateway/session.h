@@ -23,11 +23,15 @@ struct gw_session {
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id, started; /* started: milliseconds, monotonic */
+    char *identity;       /* owned, identity_size bytes: whom the client's certificate names; NULL: nobody */
     char *sni;            /* owned, sni_size bytes; NULL without server_name */
     char peer[48];        /* "192.0.2.7:4711" */
     uint8_t phase;        /* enum gw_phase */
     uint8_t last_phase;   /* where it was when it ended */
     uint8_t sni_size;
+    uint16_t identity_size;
+    uint16_t backend_version, backend_suite; /* of TLS toward the backend; 0: none */
+    bool backend_handshake; /* TLS toward the backend is not up yet */
     bool client_done;    /* the client ended its stream cleanly: the backend may finish */
     bool connect_wanted; /* a new backend link, as soon as the old one is closed */
     bool await_greeting; /* the backend has said nothing yet */
@@ -56,6 +60,11 @@ void gw_session_deadline(struct gw_session *s);
 void gw_session_drained(struct gw_session *s, struct gw_end *e);
 /* The backend link is open, or cannot be (status: libuv's). */
 void gw_session_connected(struct gw_session *s, int status);
+/* TLS toward the backend: up; plaintext from it; its close_notify; failed. */
+void gw_session_backend_secured(struct gw_session *s);
+void gw_session_backend_data(struct gw_session *s, struct hb_span bytes);
+void gw_session_backend_said_bye(struct gw_session *s);
+void gw_session_backend_failed(struct gw_session *s, enum hb_code why);
 /* The backend's handle is closed. */
 void gw_session_backend_closed(struct gw_session *s);
 

@@ -3,9 +3,12 @@
 #define GW_SESSION_LOG_H
 
 struct gw_session;
+struct hb_tls_event;
 
 void gw_log_session_start(struct gw_session *s); /* also notes the peer's address */
 void gw_log_session_end(struct gw_session *s);
+/* TLS toward the backend failed. */
+void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);
 void gw_log_injection(struct gw_session *s);
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status);
 

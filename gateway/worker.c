@@ -6,6 +6,7 @@
 #include "listener.h"
 #include "log.h"
 #include "session.h"
+#include "upstream_tls.h"
 #include "sysenv.h"
 #include <signal.h>
 #include <stddef.h>
@@ -112,6 +113,7 @@ static unsigned session_limit(void)
 static bool make_buffers(struct gw_worker *w)
 {
     uint8_t *sealed = malloc(SEALED_SIZE);
+    uint8_t *sealed_backend = malloc(SEALED_SIZE);
 
     w->lane = hb_tls_lane_new(w->env);
     w->rbuf = malloc(GW_READ_LARGE + HB_TLS_RECORD_MAX);
@@ -119,8 +121,13 @@ static bool make_buffers(struct gw_worker *w)
     w->out_backend = calloc(1, sizeof *w->out_backend);
     w->listeners = calloc(w->conf->num_listeners, sizeof *w->listeners);
     w->sealed = hb_bld(sealed, sealed != NULL ? SEALED_SIZE : 0);
+    w->sealed_backend = hb_bld(sealed_backend, sealed_backend != NULL ? SEALED_SIZE : 0);
+    w->upstream_sessions = calloc(1, sizeof *w->upstream_sessions);
+    if (w->upstream_sessions != NULL) {
+        gw_upstream_cache_init(w->upstream_sessions);
+    }
     return w->lane != NULL && w->rbuf != NULL && w->out_client != NULL && w->out_backend != NULL &&
-           w->listeners != NULL && sealed != NULL;
+           w->listeners != NULL && sealed != NULL && sealed_backend != NULL && w->upstream_sessions != NULL;
 }
 
 static void free_buffers(struct gw_worker *w)
@@ -131,6 +138,11 @@ static void free_buffers(struct gw_worker *w)
     free(w->out_backend);
     free(w->listeners);
     free(w->sealed.p);
+    free(w->sealed_backend.p);
+    if (w->upstream_sessions != NULL) {
+        gw_upstream_cache_clear(w->upstream_sessions, w->env);
+    }
+    free(w->upstream_sessions);
 }
 
 static bool watch_signal(struct gw_worker *w, uv_signal_t *handle, int signum)

@@ -21,6 +21,7 @@
 #define GW_HELD_MAX (GW_READ_LARGE + 65536u)
 
 struct gw_listener;
+struct gw_upstream_cache;
 struct gw_session;
 
 struct gw_worker {
@@ -34,7 +35,8 @@ struct gw_worker {
     uv_signal_t sigterm, sigint;
     uint8_t *rbuf;        /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
     size_t prefix;        /* bytes at rbuf's front that the last alloc callback put there */
-    struct hb_bld sealed; /* owned memory: records ready for the socket */
+    struct hb_bld sealed, sealed_backend; /* owned memory: records ready for the two sockets of the turn's session */
+    struct gw_upstream_cache *upstream_sessions; /* owned */
     struct gw_out *out_client, *out_backend; /* owned */
     struct gw_listener *listeners;           /* owned list */
     struct gw_session *sessions;             /* owned list */

@@ -874,6 +874,26 @@ struct hb_span hb_tls_peer_staple(const struct hb_tls *t)
     return t->hs != NULL ? hb_buf_span(&t->hs->staple) : hb_span(NULL, 0);
 }
 
+/* RFC 5705 4: randoms, then, if there is a context, its length and itself. */
+static enum hb_code export12(struct hb_tls *t, const char *label, const struct hb_span *context, uint8_t *dst, size_t len)
+{
+    uint8_t mem[64 + 2 + 1024];
+    struct hb_bld seed = hb_bld(mem, sizeof mem);
+
+    hb_bld_put(&seed, hb_span(t->secrets.v12.client_random, 32));
+    hb_bld_put(&seed, hb_span(t->secrets.v12.server_random, 32));
+    if (context != NULL) {
+        hb_bld_u16(&seed, (uint16_t)context->len);
+        hb_bld_put(&seed, *context);
+    }
+    if (!hb_bld_ok(&seed)) {
+        return HB_E_OVERFLOW;
+    }
+    hb_prf12(t->wr.suite->hash, hb_span(t->secrets.v12.master, HB_MASTER_LEN), label, hb_bld_span(&seed),
+             hb_span(NULL, 0), dst, len);
+    return HB_OK;
+}
+
 enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context, uint8_t *dst, size_t len)
 {
     if (!t->is_open || t->failed || context.len > 65535) {
@@ -887,17 +907,13 @@ enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span c
     if (!t->info.ems) { /* EMS-01 */
         return HB_E_INTERNAL;
     }
-    /* RFC 5705 4 with a context: randoms, then its length and itself. */
-    uint8_t mem[64 + 2 + 1024];
-    struct hb_bld seed = hb_bld(mem, sizeof mem);
-    hb_bld_put(&seed, hb_span(t->secrets.v12.client_random, 32));
-    hb_bld_put(&seed, hb_span(t->secrets.v12.server_random, 32));
-    hb_bld_u16(&seed, (uint16_t)context.len);
-    hb_bld_put(&seed, context);
-    if (!hb_bld_ok(&seed)) {
-        return HB_E_OVERFLOW;
+    return export12(t, label, &context, dst, len);
+}
+
+enum hb_code hb_tls_export_plain(struct hb_tls *t, const char *label, uint8_t *dst, size_t len)
+{
+    if (!t->is_open || t->failed || !t->info.ems || t->info.version == 0x0304) {
+        return HB_E_INTERNAL;
     }
-    hb_prf12(hash, hb_span(t->secrets.v12.master, HB_MASTER_LEN), label, hb_bld_span(&seed), hb_span(NULL, 0), dst,
-             len);
-    return HB_OK;
+    return export12(t, label, NULL, dst, len);
 }

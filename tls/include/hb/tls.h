@@ -130,4 +130,7 @@ struct hb_span hb_tls_peer_staple(const struct hb_tls *t);
 HB_MUST_USE enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context,
                                        uint8_t *dst, size_t len);
 
+/* RFC 5705 without a context, which in TLS 1.2 differs from an empty one. HB_E_INTERNAL in TLS 1.3. */
+HB_MUST_USE enum hb_code hb_tls_export_plain(struct hb_tls *t, const char *label, uint8_t *dst, size_t len);
+
 #endif

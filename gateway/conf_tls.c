@@ -1,0 +1,360 @@
+/* conf_tls.c: the TLS words of a draft become two configs of the engine: one toward clients, one toward the backend.
+ * Every word that makes things less safe than the default is a notice. */
+#include "conf_util.h"
+
+#include "sysenv.h"
+#include <hb/ct.h>
+#include <hb/hex.h>
+#include <hb/tls_info.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
+static const char *const profiles[] = {"intermediate", "modern", "legacy", "antique"};
+static const enum hb_tls_profile profile_values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN, HB_PROFILE_LEGACY,
+                                                     HB_PROFILE_ANTIQUE};
+
+static uint16_t version_of(const char *word, uint16_t otherwise, const char *what, const char *where,
+                           struct gw_problems *p)
+{
+    static const char *const words[] = {"1.0", "1.1", "1.2", "1.3"};
+
+    return word == NULL ? otherwise : (uint16_t)(0x0301 + gw_choose(word, words, 4, what, where, p));
+}
+
+static void problem(struct gw_problems *p, const char *where, const char *what, enum hb_code code)
+{
+    if (code != HB_OK) {
+        gw_problem(p, where, what, hb_err_sentence(code));
+    }
+}
+
+/* Calls fn with each of the words between commas. */
+static void each_word(const char *list, void (*fn)(void *ctx, const char *word), void *ctx)
+{
+    char word[256];
+
+    while (list != NULL && *list != 0) {
+        size_t len = strcspn(list, ",");
+        if (len > 0 && len < sizeof word) {
+            memcpy(word, list, len);
+            word[len] = 0;
+            fn(ctx, word);
+        }
+        list += len;
+        list += *list == ',';
+    }
+}
+
+struct loading {
+    struct hb_tls_config *config;
+    const char *where;
+    struct gw_problems *p;
+    uint16_t groups[12];
+    size_t num_groups;
+};
+
+static void add_alpn(void *ctx, const char *word)
+{
+    struct loading *l = ctx;
+    problem(l->p, l->where, "alpn-protocols", hb_tls_config_add_alpn(l->config, word));
+}
+
+static void add_group(void *ctx, const char *word)
+{
+    static const uint16_t ids[] = {0x11ec, 0x001d, 0x0017, 0x0018, 0x001e, 0x0019, 0x0101, 0x0100};
+    struct loading *l = ctx;
+
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        if (hb_span_is(hb_span_str(word), hb_tls_group_name(ids[i])) && l->num_groups < 12) {
+            l->groups[l->num_groups++] = ids[i];
+            return;
+        }
+    }
+    gw_problem(l->p, l->where, "groups: not a key exchange group we know; hauberk version -v lists them", word);
+}
+
+/* ---- files ---- */
+
+static struct hb_trust *load_trust(const char *path, const char *where, struct gw_problems *p)
+{
+    const char *file = strcmp(path, "system") == 0 ? SYSTEM_CA : path;
+    size_t len = 0;
+    char *pem = gw_read_file(file, &len, where, p);
+    unsigned added = 0;
+    unsigned skipped = 0;
+
+    if (pem == NULL) {
+        return NULL;
+    }
+    struct hb_trust *trust = hb_trust_new(gw_sysenv());
+    enum hb_code code = trust != NULL ? hb_trust_add_pem(trust, hb_span(pem, len), &added, &skipped) : HB_E_NO_MEMORY;
+    free(pem);
+    if (code != HB_OK) {
+        char what[600];
+        (void)snprintf(what, sizeof what, "no usable CA certificate in %s", file);
+        gw_problem(p, where, what, hb_err_sentence(code));
+        hb_trust_free(&trust);
+    }
+    return trust;
+}
+
+/* Lines of identity:hex, as psktool of GnuTLS writes them. */
+static void load_psks(const char *path, struct hb_tls_config *config, const char *where, struct gw_problems *p)
+{
+    size_t len = 0;
+    char *text = gw_read_file(path, &len, where, p);
+    unsigned number = 0;
+
+    if (text == NULL) {
+        return;
+    }
+    gw_warn_of_mode(path, where, p);
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\r\n", &save); line != NULL; line = strtok_r(NULL, "\r\n", &save)) {
+        char *colon = strrchr(line, ':');
+        uint8_t key[64];
+        size_t key_len = 0;
+        number++;
+        if (line[0] == '#') {
+            continue;
+        }
+        enum hb_code code = colon != NULL ? hb_hex_decode(hb_span_str(colon + 1), key, sizeof key, &key_len) : HB_E_HEX;
+        if (code == HB_OK) {
+            code = hb_tls_config_add_psk(config, hb_span(line, (size_t)(colon - line)), hb_span(key, key_len));
+        }
+        hb_wipe(key, sizeof key);
+        if (code != HB_OK) {
+            char what[600];
+            (void)snprintf(what, sizeof what, "%s line %u is not identity:hex with a key of 16 to 64 bytes", path, number);
+            gw_problem(p, where, what, hb_err_sentence(code));
+        }
+    }
+    hb_wipe(text, len);
+    free(text);
+    problem(p, where, "psk-file", hb_tls_config_psk12(config));
+}
+
+/* ---- toward clients ---- */
+
+static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const words[] = {"on", "off"};
+    struct hb_ticket_keys *keys = NULL;
+    char *secret = NULL;
+    size_t len = 0;
+    unsigned num = gw_number(dl->tickets, 0, 4, 1, "tickets", dl->where, p);
+    unsigned life = gw_number(dl->ticket_lifetime, 1, 604800, 86400, "ticket-lifetime", dl->where, p);
+    char context[600];
+
+    if (gw_choose(dl->resumption, words, 2, "resumption", dl->where, p) == 1) {
+        return;
+    }
+    if (dl->ticket_secret != NULL) {
+        secret = gw_read_file(dl->ticket_secret, &len, dl->where, p);
+        if (secret == NULL) {
+            return;
+        }
+        gw_warn_of_mode(dl->ticket_secret, dl->where, p);
+    }
+    enum hb_code code = hb_ticket_keys_new(gw_sysenv(), hb_span(secret, len), &keys);
+    if (code == HB_E_KEY_WEAK) {
+        gw_problem(p, dl->where, "ticket-secret is shorter than 32 bytes", dl->ticket_secret);
+    } else {
+        problem(p, dl->where, "ticket-secret", code);
+    }
+    if (secret != NULL) {
+        hb_wipe(secret, len);
+    }
+    free(secret);
+    /* Machines with the same secret and the same words read each other's tickets: no address of this one in it. */
+    const char *port = strrchr(dl->listen, ':');
+    (void)snprintf(context, sizeof context, "%s%s%s|%s|%s|%s", hb_proto_name(lc->proto), lc->implicit ? "s" : "",
+                   port != NULL ? port : "", dl->client_auth != NULL ? dl->client_auth : "off",
+                   dl->client_verify != NULL ? dl->client_verify : "", dl->client_ca != NULL ? dl->client_ca : "");
+    if (keys != NULL) {
+        hb_tls_config_tickets(lc->tls, keys, hb_span_str(context), num, life);
+    }
+    hb_ticket_keys_free(&keys);
+}
+
+static void load_client_auth(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const modes[] = {"off", "request", "require"};
+    static const char *const verify[] = {"chain", "none"};
+    enum hb_tls_auth auth = (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", dl->where, p);
+    bool none = gw_choose(dl->client_verify, verify, 2, "client-verify", dl->where, p) == 1;
+    struct hb_trust *trust = NULL;
+
+    if (auth == HB_AUTH_OFF) {
+        return;
+    }
+    if (none) {
+        gw_notice(p, dl->where, "client-verify none: any client certificate will do", dl->listen);
+    } else if (dl->client_ca == NULL) {
+        gw_problem(p, dl->where, "client-auth needs a client-ca to check against, or client-verify none", dl->listen);
+    } else {
+        trust = load_trust(dl->client_ca, dl->where, p);
+    }
+    hb_tls_config_verify(lc->tls, none ? HB_VERIFY_NONE : HB_VERIFY_CHAIN, trust);
+    hb_tls_config_client_auth(lc->tls, auth);
+    hb_trust_free(&trust);
+}
+
+static void load_alpn(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const alpn[] = {"strict", "lenient"};
+    struct loading l = {.config = lc->tls, .where = dl->where, .p = p};
+    const char *name;
+    bool lenient = gw_choose(dl->alpn, alpn, 2, "alpn", dl->where, p) == 1;
+
+    for (unsigned i = 0; dl->alpn_protocols == NULL && (name = hb_proto_alpn(lc->proto, i)) != NULL; i++) {
+        add_alpn(&l, name);
+    }
+    each_word(dl->alpn_protocols, add_alpn, &l);
+    hb_tls_config_alpn_lenient(lc->tls, lenient || (!hb_proto_alpn_strict(lc->proto) && dl->alpn_protocols == NULL));
+}
+
+void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const sni[] = {"default", "strict"};
+    size_t profile = gw_choose(dl->profile, profiles, 3, "profile", dl->where, p);
+    uint16_t low = version_of(dl->tls_min, 0x0301, "tls-min", dl->where, p);
+    uint16_t high = version_of(dl->tls_max, 0x0304, "tls-max", dl->where, p);
+    bool strict_sni = gw_choose(dl->sni, sni, 2, "sni", dl->where, p) == 1;
+    struct loading l = {.where = dl->where, .p = p};
+
+    if (profile == 2) { /* PRO-03 */
+        gw_notice(p, dl->where,
+                  "profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against", dl->listen);
+    }
+    if (lc->plain) {
+        gw_notice(p, dl->where, "tcp: no TLS toward clients here", dl->listen);
+    }
+    if (lc->creds == NULL || lc->proto == NULL || lc->plain) {
+        return;
+    }
+    lc->tls = hb_tls_config_new(gw_sysenv(), profile_values[profile], lc->creds);
+    if (lc->tls == NULL) {
+        problem(p, dl->where, "tls", HB_E_NO_MEMORY);
+        return;
+    }
+    if (hb_tls_config_versions(lc->tls, low, high) != HB_OK) {
+        gw_problem(p, dl->where, "profile, tls-min and tls-max leave no TLS version", NULL);
+    }
+    hb_tls_config_sni_strict(lc->tls, strict_sni);
+    load_alpn(dl, lc, p);
+    load_client_auth(dl, lc, p);
+    load_tickets(dl, lc, p);
+    if (dl->psk_file != NULL) {
+        load_psks(dl->psk_file, lc->tls, dl->where, p);
+    }
+    unsigned limit = gw_number(dl->record_size, 64, 16384, 16384, "record-size-limit", dl->where, p);
+    problem(p, dl->where, "record-size-limit", hb_tls_config_size_limit(lc->tls, limit));
+    each_word(dl->groups, add_group, &l);
+    if (l.num_groups > 0) {
+        problem(p, dl->where, "groups", hb_tls_config_groups(lc->tls, l.groups, l.num_groups));
+    }
+}
+
+/* ---- toward the backend ---- */
+
+static struct hb_cred_store *load_own(const struct gw_draft_listener *dl, struct gw_problems *p)
+{
+    struct hb_cred_store *store = hb_cred_store_new(gw_sysenv());
+    size_t chain_len = 0;
+    size_t key_len = 0;
+
+    if (dl->backend_cert == NULL || store == NULL) {
+        return store;
+    }
+    char *chain = gw_read_file(dl->backend_cert, &chain_len, dl->where, p);
+    char *key = gw_read_file(dl->backend_key, &key_len, dl->where, p);
+    if (chain != NULL && key != NULL) {
+        enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
+        if (code != HB_OK) {
+            char what[1300];
+            (void)snprintf(what, sizeof what, "certificate %s with key %s", dl->backend_cert, dl->backend_key);
+            gw_problem(p, dl->where, what, hb_err_sentence(code));
+        }
+        gw_warn_of_mode(dl->backend_key, dl->where, p);
+    }
+    if (key != NULL) {
+        hb_wipe(key, key_len);
+    }
+    free(key);
+    free(chain);
+    return store;
+}
+
+static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const modes[] = {"full", "chain", "pin", "none"};
+    enum hb_tls_verify verify = (enum hb_tls_verify)gw_choose(dl->backend_verify, modes, 4, "backend-verify", dl->where, p);
+    struct hb_trust *trust = NULL;
+    uint8_t pin[32];
+    size_t len = 0;
+
+    if (verify == HB_VERIFY_NONE) {
+        gw_notice(p, dl->where, "backend-verify none: the backend may be anybody", dl->backend);
+    } else if (verify == HB_VERIFY_CHAIN) {
+        gw_notice(p, dl->where, "backend-verify chain: the backend may be anybody the CA knows", dl->backend);
+    }
+    if (verify == HB_VERIFY_PIN) {
+        if (dl->backend_pin == NULL || hb_hex_decode(hb_span_str(dl->backend_pin), pin, sizeof pin, &len) != HB_OK ||
+            len != sizeof pin) {
+            gw_problem(p, dl->where, "backend-pin is the SHA-256 of the backend's public key, 64 hexadecimal digits, not",
+                       dl->backend_pin != NULL ? dl->backend_pin : "(nothing)");
+        } else {
+            problem(p, dl->where, "backend-pin", hb_tls_config_add_pin(lc->backend_tls, pin));
+        }
+    } else if (verify != HB_VERIFY_NONE) {
+        trust = load_trust(dl->backend_ca != NULL ? dl->backend_ca : "system", dl->where, p);
+    }
+    hb_tls_config_verify(lc->backend_tls, verify, trust);
+    hb_trust_free(&trust);
+}
+
+void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    size_t profile = gw_choose(dl->backend_profile, profiles, 4, "backend-profile", dl->where, p);
+    uint16_t low = version_of(dl->backend_tls_min, 0x0301, "backend-tls-min", dl->where, p);
+    uint16_t high = version_of(dl->backend_tls_max, 0x0304, "backend-tls-max", dl->where, p);
+    struct loading l = {.where = dl->where, .p = p};
+    struct hb_ticket_keys *keys = NULL;
+
+    if (!lc->backend_over_tls) {
+        return;
+    }
+    if (profile >= 2) { /* PRO-03 */
+        gw_notice(p, dl->where,
+                  profile == 2 ? "backend-profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against"
+                               : "backend-profile antique: RC4 and 3DES, which RFC 7465, RFC 8996 and RFC 9325 forbid",
+                  dl->backend);
+    }
+    struct hb_cred_store *own = load_own(dl, p);
+    lc->backend_tls = hb_tls_config_new(gw_sysenv(), profile_values[profile], own);
+    hb_cred_store_free(&own);
+    if (lc->backend_tls == NULL) {
+        problem(p, dl->where, "backend", HB_E_NO_MEMORY);
+        return;
+    }
+    if (hb_tls_config_versions(lc->backend_tls, low, high) != HB_OK) {
+        gw_problem(p, dl->where, "backend-profile, backend-tls-min and backend-tls-max leave no TLS version", NULL);
+    }
+    if (dl->backend_name != NULL && strlen(dl->backend_name) < sizeof lc->backend_name) {
+        memcpy(lc->backend_name, dl->backend_name, strlen(dl->backend_name) + 1);
+    }
+    load_backend_verify(dl, lc, p);
+    l.config = lc->backend_tls;
+    each_word(dl->backend_alpn, add_alpn, &l);
+    if (dl->backend_psk_file != NULL) {
+        load_psks(dl->backend_psk_file, lc->backend_tls, dl->where, p);
+    }
+    if (hb_ticket_keys_new(gw_sysenv(), hb_span(NULL, 0), &keys) == HB_OK) { /* switches resumption on */
+        hb_tls_config_tickets(lc->backend_tls, keys, hb_span(NULL, 0), 0, 604800);
+    }
+    hb_ticket_keys_free(&keys);
+}

@@ -1,0 +1,22 @@
+/* conf_util.h: what the files that check a draft share. */
+#ifndef GW_CONF_UTIL_H
+#define GW_CONF_UTIL_H
+
+#include "conf.h"
+
+/* The position of word among words; the first one if it is NULL or (told as a problem) none of them. */
+size_t gw_choose(const char *word, const char *const *words, size_t n, const char *what, const char *where,
+                 struct gw_problems *p);
+/* A whole number from low to high; otherwise if word is NULL or (told as a problem) not one. */
+unsigned gw_number(const char *word, unsigned low, unsigned high, unsigned otherwise, const char *what,
+                   const char *where, struct gw_problems *p);
+/* A whole file, with a NUL behind it; free() it. NULL after saying why. */
+char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_problems *p);
+/* A notice if others may read a file that holds a secret (PKI-08). */
+void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p);
+
+/* conf_tls.c: TLS toward clients and toward the backend. */
+void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
+void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
+
+#endif

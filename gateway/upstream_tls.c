@@ -1,0 +1,98 @@
+/* upstream_tls.c: the client role of the engine on the backend's end of a session.
+ * Nothing of the client's reaches the backend before the handshake is done and its certificate judged (fail closed). */
+#include "upstream_tls.h"
+
+#include "log.h"
+#include "session_log.h"
+#include "worker.h"
+
+void gw_upstream_cache_init(struct gw_upstream_cache *cache)
+{
+    for (unsigned i = 0; i < GW_MAX_LISTENERS; i++) {
+        hb_buf_init(&cache->last[i], HB_TLS_SESSION_MAX);
+    }
+}
+
+void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_env *env)
+{
+    for (unsigned i = 0; i < GW_MAX_LISTENERS; i++) {
+        hb_buf_clear(&cache->last[i], env);
+    }
+}
+
+static struct hb_buf *kept(struct gw_session *s)
+{
+    return &s->w->upstream_sessions->last[s->lc - s->w->conf->listeners];
+}
+
+static void keep(struct gw_session *s, struct hb_span session)
+{
+    struct hb_buf *b = kept(s);
+
+    hb_buf_clear(b, s->w->env);
+    if (hb_buf_add(b, s->w->env, session) != HB_OK) {
+        hb_buf_clear(b, s->w->env); /* no memory: the next handshake is a full one */
+    }
+}
+
+static void events(struct gw_session *s)
+{
+    struct gw_worker *w = s->w;
+    struct hb_tls_event event;
+
+    for (;;) {
+        if (hb_bld_room(&w->sealed_backend) < HB_TLS_FLIGHT_MAX) {
+            gw_end_flush(&s->backend, w, w->out_backend);
+        }
+        switch (hb_tls_next(s->backend.tls, &w->sealed_backend, &event)) {
+        case HB_TLS_NONE:
+            return;
+        case HB_TLS_READY:
+            gw_session_backend_secured(s);
+            break;
+        case HB_TLS_DATA:
+            gw_session_backend_data(s, event.data);
+            break;
+        case HB_TLS_SESSION:
+            keep(s, event.data);
+            break;
+        case HB_TLS_VERIFY:
+            hb_tls_verified(s->backend.tls, HB_OK);
+            break;
+        case HB_TLS_SIGN: {
+            uint8_t sig[1024];
+            size_t len = 0;
+            enum hb_code code =
+                hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input, sig, sizeof sig, &len);
+            hb_tls_signed(s->backend.tls, hb_span(sig, code == HB_OK ? len : 0));
+            break;
+        }
+        case HB_TLS_CLOSED:
+            gw_session_backend_said_bye(s);
+            break;
+        case HB_TLS_FAILED:
+            gw_log_backend_tls(s, &event);
+            gw_session_backend_failed(s, event.code);
+            return;
+        }
+    }
+}
+
+void gw_upstream_tls_begin(struct gw_session *s)
+{
+    struct hb_buf *session = kept(s);
+
+    s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, s->lc->backend_name, hb_buf_span(session));
+    hb_buf_clear(session, s->w->env); /* once each (RES-08) */
+    if (s->backend.tls == NULL) {
+        gw_session_backend_failed(s, HB_E_NO_MEMORY);
+        return;
+    }
+    events(s);
+}
+
+void gw_upstream_tls_input(struct gw_session *s, uint8_t *wire, size_t len)
+{
+    hb_tls_input(s->backend.tls, wire, len);
+    events(s);
+}

@@ -1,0 +1,19 @@
+/* upstream_tls.h: TLS on the link to a backend, and the sessions kept for the next one. */
+#ifndef GW_UPSTREAM_TLS_H
+#define GW_UPSTREAM_TLS_H
+
+#include "session.h"
+
+/* Sessions to be taken up again, one for each listener; used once each. */
+struct gw_upstream_cache {
+    struct hb_buf last[GW_MAX_LISTENERS];
+};
+
+void gw_upstream_cache_init(struct gw_upstream_cache *cache);
+void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_env *env);
+/* The link is open: begins the handshake. gw_session_backend_secured() or gw_session_backend_failed() follow. */
+void gw_upstream_tls_begin(struct gw_session *s);
+/* Bytes from the backend, changed in place; plaintext goes to gw_session_backend_data(). */
+void gw_upstream_tls_input(struct gw_session *s, uint8_t *wire, size_t len);
+
+#endif

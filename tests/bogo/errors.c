@@ -1,0 +1,96 @@
+/* errors.c: our codes in BoGo's words, for a strict run; tests/bogo/config.json widens some of them. */
+#include "shim.h"
+
+#include <ctype.h>
+#include <hb/tls_info.h>
+#include <stdio.h>
+
+/* clang-format off */
+static const struct {
+    enum hb_code code;
+    const char *name;
+} names[] = {
+    {HB_E_TLS_BAD_SIGNATURE, "BAD_SIGNATURE"},
+    {HB_E_TLS_KEY_SHARE, "BAD_ECPOINT"},
+    {HB_E_TLS_VERIFY_REFUSED, "CERTIFICATE_VERIFY_FAILED"},
+    {HB_E_X509_UNKNOWN_CA, "CERTIFICATE_VERIFY_FAILED"},
+    {HB_E_X509_NAME_MISMATCH, "CERTIFICATE_VERIFY_FAILED"},
+    {HB_E_TLS_SIGALG_CHANGED, "WRONG_SIGNATURE_TYPE"},
+    {HB_E_TLS_UNEXPECTED_MESSAGE, "UNEXPECTED_MESSAGE"},
+    {HB_E_TLS_DECODE, "DECODE_ERROR"},
+    {HB_E_DER, "DECODE_ERROR"},
+    {HB_E_TLS_RECORD_TYPE, "UNEXPECTED_RECORD"},
+    {HB_E_TLS_INTERLEAVED, "UNEXPECTED_RECORD"},
+    {HB_E_TLS_CCS, "UNEXPECTED_RECORD"},
+    {HB_E_TLS_KEY_CHANGE_RESIDUE, "EXCESS_HANDSHAKE_DATA"},
+    {HB_E_TLS_NO_SIGALG, "NO_COMMON_SIGNATURE_ALGORITHMS"},
+    {HB_E_TLS_UNSUPPORTED_EXTENSION, "UNEXPECTED_EXTENSION"},
+    {HB_E_TLS_EXTENSION_PLACE, "UNEXPECTED_EXTENSION"},
+    {HB_E_TLS_BAD_RECORD_MAC, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"},
+    {HB_E_TLS_NO_SUITE, "NO_SHARED_CIPHER"},
+    {HB_E_TLS_NO_CREDENTIAL, "NO_CERTIFICATE_SET"},
+    {HB_E_TLS_BAD_FINISHED, "DIGEST_CHECK_FAILED"},
+    {HB_E_TLS_BAD_BINDER, "DIGEST_CHECK_FAILED"},
+    {HB_E_TLS_RECORD_OVERFLOW, "DATA_LENGTH_TOO_LONG"},
+    {HB_E_TLS_MESSAGE_TOO_LONG, "EXCESSIVE_MESSAGE_SIZE"},
+    {HB_E_TLS_VERSION, "UNSUPPORTED_PROTOCOL"},
+    {HB_E_TLS_VERSION_CHANGED, "UNSUPPORTED_PROTOCOL"},
+    {HB_E_TLS_RECORD_VERSION, "WRONG_VERSION_NUMBER"},
+    {HB_E_TLS_NOT_TLS, "WRONG_VERSION_NUMBER"},
+    {HB_E_TLS_SUITE_CHANGED, "WRONG_CIPHER_RETURNED"},
+    {HB_E_TLS_GROUP_CHANGED, "WRONG_CURVE"},
+    {HB_E_TLS_NO_GROUP, "NO_SHARED_GROUP"},
+    {HB_E_TLS_DOWNGRADE, "TLS13_DOWNGRADE"},
+    {HB_E_TLS_SESSION_ID, "SERVER_ECHOED_INVALID_SESSION_ID"},
+    {HB_E_TLS_FALLBACK, "INAPPROPRIATE_FALLBACK"},
+    {HB_E_TLS_MISSING_EXTENSION, "MISSING_EXTENSION"},
+    {HB_E_TLS_DUPLICATE_EXTENSION, "DUPLICATE_EXTENSION"},
+    {HB_E_TLS_CERTIFICATE_MISSING13, "PEER_DID_NOT_RETURN_A_CERTIFICATE"},
+    {HB_E_TLS_CERTIFICATE_MISSING12, "PEER_DID_NOT_RETURN_A_CERTIFICATE"},
+    {HB_E_TLS_CERTIFICATE_EMPTY, "DECODE_ERROR"},
+    {HB_E_TLS_CERTIFICATE_KIND, "WRONG_CERTIFICATE_TYPE"},
+    {HB_E_TLS_NO_ALPN, "NO_APPLICATION_PROTOCOL"},
+    {HB_E_TLS_ALPN_CHANGED, "INVALID_ALPN_PROTOCOL"},
+    {HB_E_TLS_RENEGOTIATION, "NO_RENEGOTIATION"},
+    {HB_E_TLS_HELLO_REQUEST_FLOOD, "NO_RENEGOTIATION"},
+    {HB_E_TLS_RENEGOTIATION_INFO, "RENEGOTIATION_MISMATCH"},
+    {HB_E_TLS_EMS_CHANGED, "RESUMED_EMS_SESSION_WITHOUT_EMS_EXTENSION"},
+    {HB_E_TLS_KEY_UPDATE_FLOOD, "TOO_MANY_KEY_UPDATES"},
+    {HB_E_TLS_RECORD_FLOOD, "TOO_MANY_EMPTY_FRAGMENTS"},
+    {HB_E_TLS_RECORD_EMPTY, "UNEXPECTED_RECORD"},
+    {HB_E_TLS_ALERT_FLOOD, "TOO_MANY_WARNING_ALERTS"},
+    {HB_E_TLS_ALERT_FORMAT, "BAD_ALERT"},
+    {HB_E_TLS_EARLY_DATA_FLOOD, "TOO_MUCH_SKIPPED_EARLY_DATA"},
+    {HB_E_TLS_COMPRESSION, "INVALID_COMPRESSION_LIST"},
+    {HB_E_TLS_INNER_TYPE, "INVALID_OUTER_RECORD_TYPE"},
+    {HB_E_TLS_RETRY_USELESS, "WRONG_CURVE"},
+    {HB_E_TLS_HELLO_CHANGED, "INCONSISTENT_CLIENT_HELLO"},
+    {HB_E_TLS_PSK_INDEX, "PSK_IDENTITY_NOT_FOUND"},
+};
+/* clang-format on */
+
+/* BoringSSL names received alerts so: TLSV1_ALERT_RECORD_OVERFLOW, SSLV3_ALERT_HANDSHAKE_FAILURE. */
+static const char *alert_name(uint8_t alert)
+{
+    static char text[80];
+    bool old = alert == 10 || alert == 20 || alert == 30 || (alert >= 40 && alert <= 47);
+    int n = snprintf(text, sizeof text, "%s_ALERT_%s", old ? "SSLV3" : "TLSV1", hb_tls_alert_name(alert));
+
+    for (int i = 0; i < n; i++) {
+        text[i] = (char)toupper((unsigned char)text[i]);
+    }
+    return text;
+}
+
+const char *shim_error_name(enum hb_code code, uint8_t alert)
+{
+    if (code == HB_E_TLS_PEER_ALERT) {
+        return alert_name(alert);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].code == code) {
+            return names[i].name;
+        }
+    }
+    return hb_err_name(code);
+}
