@@ -178,7 +178,13 @@ static int add_pair(struct hb_cred_store *store, const struct shim_flags *f)
     size_t key_len;
     char *chain = read_all(f->cert_file, &chain_len);
     char *key = read_all(f->key_file != NULL ? f->key_file : f->cert_file, &key_len);
-    enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
+    struct hb_cred_facts facts;
+    enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), &facts);
+    if (code == HB_E_CERT_EXPIRED || code == HB_E_CERT_NOT_YET) {
+        shim_load_time = facts.not_before;
+        code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
+        shim_load_time = 0;
+    }
 
     free(chain);
     free(key);
@@ -245,7 +251,7 @@ int shim_configure(struct shim *shim, unsigned which)
     if (shim->tickets == NULL && hb_ticket_keys_new(&shim_env, hb_span(NULL, 0), &shim->tickets) != HB_OK) {
         return 1;
     }
-    side->creds = hb_cred_store_new(&shim_env);
+    side->creds = hb_cred_store_new(&shim_load_env);
     if (f->cert_file != NULL) {
         int rc = add_pair(side->creds, f);
         if (rc != 0) {

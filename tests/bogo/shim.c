@@ -62,6 +62,15 @@ static void env_release(void *ctx, void *p, size_t len)
     free(p);
 }
 
+/* Certificates of the runner may be long out of date: they are loaded at a time when they were not. */
+uint64_t shim_load_time;
+
+static uint64_t load_wall(void *ctx)
+{
+    return shim_load_time != 0 ? shim_load_time : env_wall(ctx);
+}
+
+const struct hb_env shim_load_env = {NULL, env_random, load_wall, env_mono, env_alloc, env_release};
 const struct hb_env shim_env = {NULL, env_random, env_wall, env_mono, env_alloc, env_release};
 
 /* ---- one connection ---- */
@@ -365,24 +374,41 @@ static int talk(struct conn *c, bool resumption, bool want_resumed)
     return rc;
 }
 
+static int dial(bool ipv6, uint16_t port)
+{
+    struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    if ((ipv6 ? connect(fd, (struct sockaddr *)&a6, sizeof a6) : connect(fd, (struct sockaddr *)&a4, sizeof a4)) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static int connect_runner(const struct shim_flags *f)
 {
-    struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)f->port), .sin6_addr = in6addr_loopback};
-    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int fd = socket(f->ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int rc = fd < 0 ? -1
-             : f->ipv6 ? connect(fd, (struct sockaddr *)&a6, sizeof a6)
-                       : connect(fd, (struct sockaddr *)&a4, sizeof a4);
+    int fd = dial(f->ipv6, (uint16_t)f->port);
+    if (fd < 0) { /* older runners do not say which */
+        fd = dial(!f->ipv6, (uint16_t)f->port);
+    }
     uint8_t id[8];
     uint64_t n = f->shim_id != NULL ? strtoull(f->shim_id, NULL, 10) : 0;
     int on = 1;
 
-    if (rc != 0) {
+    if (fd < 0) {
         return -1;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     for (unsigned i = 0; i < 8; i++) {
         id[i] = (uint8_t)(n >> (8 * i));
+    }
+    if (f->shim_id == NULL) { /* a runner from before 2023, which knows one shim by its port */
+        return fd;
     }
     return send(fd, id, sizeof id, MSG_NOSIGNAL) == sizeof id ? fd : -1;
 }

@@ -41,7 +41,8 @@ struct shim {
     uint8_t *out_mem;
 };
 
-extern const struct hb_env shim_env;
+extern const struct hb_env shim_env, shim_load_env;
+extern uint64_t shim_load_time; /* of shim_load_env; 0: now */
 
 /* Fills both sets of flags. 0, or the exit code: 89 for a flag we do not know. */
 int shim_parse(int argc, char **argv, struct shim *shim);
