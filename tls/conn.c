@@ -241,7 +241,7 @@ static enum hb_code after_message(struct hb_tls *t, uint8_t type, size_t rest)
 {
     /* Keys change behind these; handshake bytes of the same record would be read under the wrong ones
      * (REC-05). */
-    bool boundary = type == HB_MSG_CLIENT_HELLO || type == HB_MSG_FINISHED || t->hs->read_keys_changed;
+    bool boundary = type == HB_MSG_CLIENT_HELLO || type == HB_MSG_SERVER_HELLO_DONE || type == HB_MSG_FINISHED || t->hs->read_keys_changed;
 
     return boundary && rest > 0 ? HB_E_TLS_KEY_CHANGE_RESIDUE : HB_OK;
 }
@@ -271,6 +271,9 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
         bytes = hb_span_skip(bytes, 4 + len);
         *used += 4 + len;
         HB_TRY(after_message(t, type, bytes.len));
+        if (t->hs != NULL && (hb_hs_wants_signature(t) || hb_hs_wants_verdict(t))) {
+            return HB_OK; /* what is behind it waits, too */
+        }
         if (t->is_open && bytes.len > 0) {
             return HB_E_TLS_KEY_CHANGE_RESIDUE;
         }
@@ -402,6 +405,9 @@ static enum hb_code on_alert(struct hb_tls *t, struct hb_span bytes)
     }
     uint8_t level = bytes.p[0];
     uint8_t alert = bytes.p[1];
+    if (level != 1 && level != 2) {
+        return HB_E_TLS_ILLEGAL;
+    }
     if (alert == HB_ALERT_CLOSE_NOTIFY) {
         t->peer_closed = true;
         t->info.got_close = true;
@@ -654,7 +660,15 @@ static enum hb_code take_answer(struct hb_tls *t, bool *more)
     unsigned msg = hb_hs_wants_signature(t) ? HB_MSG_SIGNED : HB_MSG_VERIFIED;
 
     *more = msg == HB_MSG_SIGNED ? t->hs->signature_here : t->hs->verdict_here;
-    return *more ? hb_hs_deliver(t, msg, hb_span(NULL, 0), hb_span(NULL, 0)) : HB_OK;
+    if (!*more) {
+        return HB_OK;
+    }
+    HB_TRY(hb_hs_deliver(t, msg, hb_span(NULL, 0), hb_span(NULL, 0)));
+    struct hb_buf *pieces = &t->hs->message; /* messages that came in one record with the one waited on */
+    size_t used;
+    HB_TRY(deliver_messages(t, hb_buf_span(pieces), &used));
+    hb_buf_drop(pieces, t->env, used);
+    return HB_OK;
 }
 
 enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_event *event)
@@ -684,9 +698,6 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
         if (code == HB_OK && !more) {
             code = keep_rest(t);
             if (code == HB_OK) {
-                if (t->update_due && !t->closed) {
-                    send_key_update(t, false);
-                }
                 return HB_TLS_NONE;
             }
         }
@@ -702,7 +713,7 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
 /* Input that came while the machine waited. */
 static void take_held(struct hb_tls *t)
 {
-    if (hb_buf_len(&t->held) > 0 && t->in_len == 0) {
+    if (hb_buf_len(&t->held) > 0 && t->in_len == 0 && !t->use_join) { /* else it is being read already */
         t->use_join = true;
         t->in = hb_buf_bytes(&t->held);
         t->in_len = hb_buf_len(&t->held);

@@ -318,9 +318,6 @@ static enum hb_code check13(const struct hb_offer *offer, const struct hb_tls_co
     if (offer->compression.len != 1 || offer->compression.p[0] != 0) {
         return HB_E_TLS_COMPRESSION;
     }
-    if (offer->legacy_version != 0x0303) {
-        return HB_E_TLS_VERSION;
-    }
     if (!offer->has_groups || !offer->has_key_shares || (offer->has_psk && !offer->has_psk_modes) ||
         (!offer->has_sigalgs && choice->psk == HB_PSK_NONE)) {
         return HB_E_TLS_MISSING_EXTENSION; /* T13-01, RES-02; psk_ke is never enough for us */

@@ -105,6 +105,7 @@ void hb_session_write(const struct hb_session *s, struct hb_bld *out)
     hb_bld_u8(out, FORMAT);
     hb_bld_u16(out, s->version);
     hb_bld_u16(out, s->suite);
+    hb_bld_u16(out, s->group);
     hb_bld_u8(out, (uint8_t)(s->ems | s->has_peer << 1));
     hb_bld_u64(out, s->first);
     hb_bld_u64(out, s->made);
@@ -139,6 +140,7 @@ bool hb_session_read(struct hb_cur *c, struct hb_session *s)
     uint8_t format = hb_cur_u8(c);
     s->version = hb_cur_u16(c);
     s->suite = hb_cur_u16(c);
+    s->group = hb_cur_u16(c);
     uint8_t flags = hb_cur_u8(c);
     s->ems = (flags & 1) != 0;
     s->has_peer = (flags & 2) != 0;

@@ -15,7 +15,7 @@
 #define HB_TICKET_MAX       4096u /* the longest ticket of a peer that we keep */
 
 struct hb_session {
-    uint16_t version, suite;
+    uint16_t version, suite, group;
     uint8_t secret[48]; /* TLS 1.3: the PSK; 1.2: the master secret */
     uint8_t secret_len;
     bool ems;

@@ -338,3 +338,8 @@ void hb_tls_config_lax_renegotiation(struct hb_tls_config *config, bool lax)
 {
     config->lax_renegotiation = lax;
 }
+
+void hb_tls_config_ignore_hello_request(struct hb_tls_config *config, bool ignore)
+{
+    config->ignore_hello_request = ignore;
+}

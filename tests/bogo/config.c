@@ -94,9 +94,7 @@ int shim_parse(int argc, char **argv, struct shim *shim)
             (void)fprintf(stderr, "unknown flag %s\n", argv[i]);
             return 89;
         }
-        bool takes = known[k].kind == NUMBER || known[k].kind == TEXT || known[k].kind == LIST ||
-                     strcmp(name, "expect-verify-result") == 0;
-        takes = takes && strcmp(name, "expect-verify-result") != 0;
+        bool takes = known[k].kind == NUMBER || known[k].kind == TEXT || known[k].kind == LIST;
         const char *value = "";
         if (takes) {
             if (i + 1 >= argc) {
@@ -222,6 +220,9 @@ static int configure_server(struct shim *shim, const struct shim_flags *f, struc
     if (f->select_alpn != NULL) {
         (void)!hb_tls_config_add_alpn(config, f->select_alpn);
     }
+    if (f->enable_grease) {
+        return 89; /* a server of ours sends none */
+    }
     hb_tls_config_alpn_lenient(config, !f->reject_alpn && f->select_alpn == NULL);
     hb_tls_config_tickets(config, f->no_ticket ? NULL : shim->tickets, hb_span_str("bogo"), 1, 86400);
     return 0;
@@ -233,6 +234,8 @@ static int configure_client(struct shim *shim, const struct shim_flags *f, struc
         add_alpn(config, f->advertise_alpn);
     }
     hb_tls_config_staple(config, f->enable_ocsp);
+    hb_tls_config_lax_renegotiation(config, true); /* the runner leaves it out without meaning it */
+    hb_tls_config_ignore_hello_request(config, f->renegotiate_ignore);
     hb_tls_config_tickets(config, f->no_ticket ? NULL : shim->tickets, hb_span(NULL, 0), 0, 604800);
     if (f->no_key_shares) {
         return hb_tls_config_shares(config, NULL, 0) == HB_OK ? 0 : 1;

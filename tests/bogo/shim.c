@@ -81,7 +81,7 @@ struct conn {
     int fd;
     struct hb_tls *tls;
     struct hb_bld out;
-    bool ready, closed, failed, eof, wrote;
+    bool ready, closed, failed, eof, wrote, refused;
     enum hb_code code;
     uint8_t alert;
     uint8_t data[1 << 18];
@@ -148,7 +148,11 @@ static void take_events(struct conn *c)
             }
             break;
         case HB_TLS_VERIFY:
-            hb_tls_verified(c->tls, c->f->verify_fail ? HB_E_TLS_VERIFY_REFUSED : HB_OK);
+            c->refused = c->f->verify_fail && (c->f->verify_peer || c->f->custom_verify || c->f->require_client_cert ||
+                                               !c->f->expect_verify_result);
+            hb_tls_verified(c->tls, !c->refused            ? HB_OK
+                                    : c->f->custom_verify ? HB_E_TLS_VERIFY_REFUSED   /* certificate_unknown */
+                                                          : HB_E_TLS_NO_CREDENTIAL); /* handshake_failure, as theirs */
             break;
         case HB_TLS_SESSION:
             memcpy(c->session, e.data.p, e.data.len);
@@ -199,7 +203,7 @@ static bool pump(struct conn *c)
 static int tls_error(struct conn *c)
 {
     (void)flush_out(c);
-    (void)fprintf(stderr, ":%s:\nhauberk: %s\n", shim_error_name(c->code, c->alert), hb_err_sentence(c->code));
+    (void)fprintf(stderr, ":%s:\nhauberk: %s\n", c->refused ? "CERTIFICATE_VERIFY_FAILED" : shim_error_name(c->code, c->alert), hb_err_sentence(c->code));
     /* the runner reads our alert before it sees the end of the stream */
     (void)shutdown(c->fd, SHUT_WR);
     uint8_t rest[4096];
@@ -260,7 +264,7 @@ static int check(struct conn *c, bool resumption, bool want_resumed)
     if (f->expect_server_name != NULL && strcmp(c->server_name, f->expect_server_name) != 0) {
         return fail("unexpected server name");
     }
-    if (f->expect_ocsp_response != NULL) {
+    if (f->expect_ocsp_response != NULL && !i->resumed) { /* a resumed session has no certificate to staple to */
         struct hb_span want = shim_base64(f->expect_ocsp_response);
         if (!hb_span_eq(want, hb_span(c->staple, c->staple_len))) {
             return fail("unexpected OCSP response");
@@ -363,6 +367,9 @@ static int talk(struct conn *c, bool resumption, bool want_resumed)
         }
         if (c->failed) {
             return tls_error(c);
+        }
+        if (c->data_len > 0) {
+            return fail(":APPLICATION_DATA_ON_SHUTDOWN: data behind our close_notify");
         }
         return !c->closed && f->check_close_notify ? fail("end without close_notify") : 0;
     }

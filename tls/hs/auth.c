@@ -83,7 +83,13 @@ static bool kind_fits(const struct hb_tls *t, enum hb_key_kind kind)
     if (t->hs->client == NULL || t->info.version == 0x0304) {
         return true;
     }
-    return t->hs->choice.suite->auth == (rsa ? HB_AUTH_RSA : HB_AUTH_ECDSA);
+    const struct hb_kex *curve = kind == HB_KEY_P256 ? &hb_secp256r1 : kind == HB_KEY_P384 ? &hb_secp384r1
+                                 : kind == HB_KEY_P521 ? &hb_secp521r1 : NULL;
+    bool offered = curve == NULL; /* RFC 8422 5.1: the curve of a certificate is one of those offered */
+    for (unsigned i = 0; i < t->config->num_groups; i++) {
+        offered = offered || t->config->groups[i] == curve;
+    }
+    return offered && t->hs->choice.suite->auth == (rsa ? HB_AUTH_RSA : HB_AUTH_ECDSA);
 }
 
 static void keep_peer(struct hb_tls *t, const struct hb_cert *leaf)
@@ -92,7 +98,8 @@ static void keep_peer(struct hb_tls *t, const struct hb_cert *leaf)
 
     s->has_peer = true;
     hb_hash_once(&hb_sha256, leaf->der, s->peer_digest);
-    s->peer_not_after = leaf->not_after;
+    bool timeless = t->config->verify == HB_VERIFY_NONE || t->config->verify == HB_VERIFY_PIN;
+    s->peer_not_after = timeless ? UINT64_MAX : leaf->not_after;
     size_t len = hb_cert_identity(leaf, t->hs->identity, sizeof t->hs->identity);
     s->identity_len = (uint8_t)len;
     memcpy(s->identity, t->hs->identity, len);

@@ -27,6 +27,7 @@ static enum hb_code resume(struct hb_tls *t, const struct hb_answer *a, uint8_t 
     hs->resumed = true;
     hs->session = *s;
     t->info.resumed = true;
+    t->info.group = s->group;
     t->info.peer_certificate = s->has_peer;
     memcpy(t->secrets.v12.master, s->secret, HB_MASTER_LEN);
     hb_kx12_keys(t);

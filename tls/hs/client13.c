@@ -45,6 +45,7 @@ static enum hb_code on_retry(struct hb_tls *t, const struct hb_answer *a, uint8_
             }
         }
         cl->retry_group = a->group;
+        cl->made_shares = false;
         cl->num_shares = 1;
         cl->share_groups[0] = hb_group_find(a->group);
     }
@@ -158,6 +159,14 @@ enum hb_code hb_client13_hello(struct hb_tls *t, const struct hb_answer *a, uint
     return HB_OK;
 }
 
+static void emit_ccs_once(struct hb_tls *t)
+{
+    if (!t->hs->sent_ccs && t->hs->session_id_len > 0) {
+        hb_hs_emit_ccs(t);
+        t->hs->sent_ccs = true;
+    }
+}
+
 /* ServerHello is in the transcript now. */
 void hb_client13_keys(struct hb_tls *t)
 {
@@ -171,14 +180,8 @@ void hb_client13_keys(struct hb_tls *t)
     hb_wipe(hs->shared, sizeof hs->shared);
     hb_wipe(hs->client->priv, sizeof hs->client->priv);
     hb_hs_install13(t, &t->rd, hs->ks.server);
-}
-
-static void emit_ccs_once(struct hb_tls *t)
-{
-    if (!t->hs->sent_ccs && t->hs->session_id_len > 0) {
-        hb_hs_emit_ccs(t);
-        t->hs->sent_ccs = true;
-    }
+    emit_ccs_once(t); /* before anything protected leaves, an alert perhaps (T13-17) */
+    hb_hs_install13(t, &t->wr, hs->ks.client);
 }
 
 static enum hb_code send_hello_again(struct hb_tls *t, struct hb_span body, uint8_t *next)
@@ -297,9 +300,7 @@ static enum hb_code send_certificate(struct hb_tls *t, struct hb_span body, uint
 
     (void)body;
     hs->derive_after = false;
-    emit_ccs_once(t);
     hb_transcript_now(&hs->transcript, digest);
-    hb_hs_install13(t, &t->wr, hs->ks.client);
     hb_ks13_to_application(&hs->ks, digest, &hs->app);
     hb_hs_install13(t, &t->rd, hs->app.server);
     *next = HB_C13_SEND_FINISHED;

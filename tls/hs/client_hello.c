@@ -125,14 +125,16 @@ static void put_shares(struct hb_tls *t, struct hb_bld *b)
         hb_bld_u8(b, 0);
     }
     for (unsigned i = 0; i < cl->num_shares; i++) {
-        uint8_t share[HB_SHARE_MAX];
         const struct hb_kex *k = cl->share_groups[i];
-        k->generate(t->env, cl->priv[i], share);
+        if (!cl->made_shares) {
+            k->generate(t->env, cl->priv[i], cl->share[i]);
+        }
         hb_bld_u16(b, k->id);
         struct hb_bld_mark key = hb_bld_open16(b);
-        hb_bld_put(b, hb_span(share, k->client_share_len));
+        hb_bld_put(b, hb_span(cl->share[i], k->client_share_len));
         hb_bld_close(b, key);
     }
+    cl->made_shares = true;
     hb_bld_close(b, list);
     hb_bld_close(b, ext);
 }

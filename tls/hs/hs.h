@@ -97,6 +97,8 @@ struct hb_hs_client {
     const struct hb_kex *share_groups[HB_TLS_SHARES_MAX];
     unsigned num_shares;
     uint8_t priv[HB_TLS_SHARES_MAX][HB_KEX_PRIV_MAX];
+    uint8_t share[HB_TLS_SHARES_MAX][HB_SHARE_MAX];
+    bool made_shares; /* they stand above: a HelloRetryRequest that asks for no other group gets the same again */
     struct hb_buf hello;  /* the first ClientHello, until the hash is known */
     struct hb_buf cookie; /* of a HelloRetryRequest */
     struct hb_buf ticket; /* offered */
@@ -116,6 +118,7 @@ struct hb_hs {
     uint8_t client_random[32], server_random[32];
     uint8_t session_id[32], session_id_len;
     bool retried, read_keys_changed;
+    bool first_had_psk; /* server: so must the second hello */
     bool answer_size_limit, answer_point_formats, answer_ems, answer_etm, answer_renegotiation, answer_ticket, answer_status;
     bool resumed, asked_certificate, got_certificate;
     bool sent_ccs;     /* TLS 1.3 client: once */

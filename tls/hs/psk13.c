@@ -52,7 +52,7 @@ static bool find_ticket(struct hb_tls *t, struct hb_span id)
 
     if (t->config->tickets == NULL ||
         !hb_ticket_open(t->config->tickets, hb_span(t->config->context, 32), id, &hs->session) ||
-        !hb_session_fits(t, &hs->session)) {
+        !hb_session_fits(t, &hs->session) || !hb_u16_list_has(hs->offer.suites, hs->session.suite)) {
         return false;
     }
     hs->choice.psk = HB_PSK_TICKET;
@@ -143,6 +143,7 @@ void hb_session_of(const struct hb_tls *t, struct hb_session *s)
     }
     s->version = t->info.version;
     s->suite = hs->choice.suite->id;
+    s->group = t->info.group;
     s->ems = t->info.ems;
     s->made = now;
     s->lifetime = t->config->ticket_life;

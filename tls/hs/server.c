@@ -46,6 +46,10 @@ enum hb_code hb_server_read_hello(struct hb_tls *t, struct hb_span body)
     }
     HB_TRY(hb_negotiate_version(o, t->config, &version));
     digest_hello(o, digest);
+    if (hs->retried && o->has_psk != hs->first_had_psk) {
+        return HB_E_TLS_HELLO_CHANGED;
+    }
+    hs->first_had_psk = o->has_psk;
     if (hs->retried && (version != t->info.version || memcmp(digest, hs->hello_digest, sizeof digest) != 0)) {
         return HB_E_TLS_HELLO_CHANGED;
     }
@@ -176,7 +180,7 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     }
     hb_transcript_start(&hs->transcript, choice->suite->hash);
     t->info.suite = choice->suite->id;
-    t->info.group = choice->group->id;
+    t->info.group = hs->resumed && choice->version < 0x0304 ? hs->session.group : choice->group->id;
     t->info.alpn = choice->alpn;
     take_limits(t);
     hs->asked_certificate = wants_client_certificate(t);

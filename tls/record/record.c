@@ -96,6 +96,9 @@ static enum hb_code open13(struct hb_rec_dir *d, struct hb_rec_cache *cache, uin
         return HB_E_TLS_BAD_RECORD_MAC;
     }
     d->seq++;
+    if (len > HB_REC_PLAIN_MAX + 1) { /* padding counts (REC-01) */
+        return HB_E_TLS_RECORD_OVERFLOW;
+    }
     while (len > 0 && body[len - 1] == 0) { /* padding; its length is no secret once it is decrypted */
         len--;
     }

@@ -105,7 +105,7 @@ static const struct {
 } rows[] = {
     {HB_EXT_SERVER_NAME,            HB_ASK_NAME,          IN(HELLO12) | IN(EXTENSIONS), empty},
     {HB_EXT_STATUS_REQUEST,         HB_ASK_STATUS,        IN(HELLO12),                  empty},
-    {HB_EXT_SUPPORTED_GROUPS,       HB_ASK_GROUPS,        IN(EXTENSIONS),               groups},
+    {HB_EXT_SUPPORTED_GROUPS,       HB_ASK_GROUPS,        IN(HELLO12) | IN(EXTENSIONS), groups},
     {HB_EXT_EC_POINT_FORMATS,       HB_ASK_POINT_FORMATS, IN(HELLO12),                  point_formats},
     {HB_EXT_ALPN,                   HB_ASK_ALPN,          IN(HELLO12) | IN(EXTENSIONS), one_alpn},
     {HB_EXT_ENCRYPT_THEN_MAC,       HB_ASK_ETM,           IN(HELLO12),                  empty},

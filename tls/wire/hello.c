@@ -184,7 +184,7 @@ static enum hb_code pre_shared_key(struct hb_cur ext, struct hb_offer *o)
     while (hb_cur_left(&binders) > 0) {
         struct hb_cur binder = hb_cur_vec8(&binders);
         num_binders++;
-        if (hb_cur_left(&binder) < 32) {
+        if (hb_cur_left(&binder) == 0) {
             return HB_E_TLS_DECODE;
         }
     }

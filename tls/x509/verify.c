@@ -90,10 +90,10 @@ enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_re
     struct hb_cert leaf;
 
     HB_TRY(hb_cert_parse(chain[0], &leaf));
+    HB_TRY(check_usage(request, &leaf)); /* whatever else is believed, a key is used for what it is for */
     if (request->verify == HB_VERIFY_NONE) {
         return HB_OK;
     }
-    HB_TRY(check_usage(request, &leaf));
     if (request->verify == HB_VERIFY_PIN) {
         return check_pin(request, &leaf);
     }

@@ -102,5 +102,7 @@ HB_MUST_USE enum hb_code hb_tls_config_psk12(struct hb_tls_config *config);
 
 /* Client: a TLS 1.2 server without renegotiation_info is taken (probes). Default: refused (REN-01). */
 void hb_tls_config_lax_renegotiation(struct hb_tls_config *config, bool lax);
+/* Client: a HelloRequest is passed over in silence instead of being refused (REN-02). */
+void hb_tls_config_ignore_hello_request(struct hb_tls_config *config, bool ignore);
 
 #endif
