@@ -25,7 +25,7 @@ struct gw_timeouts {
 
 struct gw_draft_cert {
     const char *name, *chain, *key, *staple; /* paths; staple: OCSP response in DER, or NULL */
-    const char *where;              /* "--cert" or "file:line" */
+    const char *where;                       /* "--cert" or "file:line" */
 };
 
 struct gw_draft_listener {
@@ -59,11 +59,11 @@ struct gw_listener_conf {
     bool implicit;
     struct sockaddr_storage addr, backend;
     struct hb_proto_settings proto_settings;
-    bool plain;                  /* tcp://: no TLS toward the client at all */
-    struct hb_tls_config *tls;   /* owned; NULL if plain */
+    bool plain;                        /* tcp://: no TLS toward the client at all */
+    struct hb_tls_config *tls;         /* owned; NULL if plain */
     struct hb_tls_config *backend_tls; /* owned; NULL: plaintext toward the backend */
     bool backend_over_tls;
-    char backend_name[256];            /* that its certificate must have */
+    char backend_name[256];      /* that its certificate must have */
     struct hb_cred_store *creds; /* owned */
     char host[256];
 };

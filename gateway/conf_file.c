@@ -76,8 +76,8 @@ static void read_certs(struct gw_draft *d, cfg_t *cfg, const char *path, const c
 /* Settings that name a file; "system" is the word for the machine's own certificates. */
 static bool is_path(const char *name)
 {
-    static const char *const names[] = {"client-ca", "ticket-secret", "psk-file",        "backend-ca",
-                                        "backend-cert", "backend-key", "backend-psk-file"};
+    static const char *const names[] = {"client-ca",    "ticket-secret", "psk-file",        "backend-ca",
+                                        "backend-cert", "backend-key",   "backend-psk-file"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
@@ -99,7 +99,9 @@ static void read_listeners(struct gw_draft *d, cfg_t *cfg, const char *path, con
         struct gw_draft_listener *l = &d->listeners[d->num_listeners++];
         l->listen = keep(d, cfg_getstr(section, "listen"));
         l->backend = keep(d, cfg_getstr(section, "backend"));
-#define W(field, name) l->field = is_path(name) ? keep_path(d, folder, cfg_getstr(section, name)) : keep(d, cfg_getstr(section, name));
+#define W(field, name)                                                                                       \
+    l->field = is_path(name) ? keep_path(d, folder, cfg_getstr(section, name))                               \
+                             : keep(d, cfg_getstr(section, name));
 #define F(field, name) l->field = cfg_getbool(section, name);
 #include "words.def"
 #undef W

@@ -1,5 +1,5 @@
-/* conf_tls.c: the TLS words of a draft become two configs of the engine: one toward clients, one toward the backend.
- * Every word that makes things less safe than the default is a notice. */
+/* conf_tls.c: the TLS words of a draft become two configs of the engine: one toward clients, one toward the
+ * backend. Every word that makes things less safe than the default is a notice. */
 #include "conf_util.h"
 
 #include "sysenv.h"
@@ -13,8 +13,8 @@
 #define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
 
 static const char *const profiles[] = {"intermediate", "modern", "legacy", "antique"};
-static const enum hb_tls_profile profile_values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN, HB_PROFILE_LEGACY,
-                                                     HB_PROFILE_ANTIQUE};
+static const enum hb_tls_profile profile_values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN,
+                                                     HB_PROFILE_LEGACY, HB_PROFILE_ANTIQUE};
 
 static uint16_t version_of(const char *word, uint16_t otherwise, const char *what, const char *where,
                            struct gw_problems *p)
@@ -73,7 +73,8 @@ static void add_group(void *ctx, const char *word)
             return;
         }
     }
-    gw_problem(l->p, l->where, "groups: not a key exchange group we know; hauberk version -v lists them", word);
+    gw_problem(l->p, l->where, "groups: not a key exchange group we know; hauberk version -v lists them",
+               word);
 }
 
 /* ---- files ---- */
@@ -90,7 +91,8 @@ static struct hb_trust *load_trust(const char *path, const char *where, struct g
         return NULL;
     }
     struct hb_trust *trust = hb_trust_new(gw_sysenv());
-    enum hb_code code = trust != NULL ? hb_trust_add_pem(trust, hb_span(pem, len), &added, &skipped) : HB_E_NO_MEMORY;
+    enum hb_code code =
+        trust != NULL ? hb_trust_add_pem(trust, hb_span(pem, len), &added, &skipped) : HB_E_NO_MEMORY;
     free(pem);
     if (code != HB_OK) {
         char what[600];
@@ -102,7 +104,8 @@ static struct hb_trust *load_trust(const char *path, const char *where, struct g
 }
 
 /* Lines of identity:hex, as psktool of GnuTLS writes them. */
-static void load_psks(const char *path, struct hb_tls_config *config, const char *where, struct gw_problems *p)
+static void load_psks(const char *path, struct hb_tls_config *config, const char *where,
+                      struct gw_problems *p)
 {
     size_t len = 0;
     char *text = gw_read_file(path, &len, where, p);
@@ -121,14 +124,17 @@ static void load_psks(const char *path, struct hb_tls_config *config, const char
         if (line[0] == '#') {
             continue;
         }
-        enum hb_code code = colon != NULL ? hb_hex_decode(hb_span_str(colon + 1), key, sizeof key, &key_len) : HB_E_HEX;
+        enum hb_code code =
+            colon != NULL ? hb_hex_decode(hb_span_str(colon + 1), key, sizeof key, &key_len) : HB_E_HEX;
         if (code == HB_OK) {
-            code = hb_tls_config_add_psk(config, hb_span(line, (size_t)(colon - line)), hb_span(key, key_len));
+            code =
+                hb_tls_config_add_psk(config, hb_span(line, (size_t)(colon - line)), hb_span(key, key_len));
         }
         hb_wipe(key, sizeof key);
         if (code != HB_OK) {
             char what[600];
-            (void)snprintf(what, sizeof what, "%s line %u is not identity:hex with a key of 16 to 64 bytes", path, number);
+            (void)snprintf(what, sizeof what, "%s line %u is not identity:hex with a key of 16 to 64 bytes",
+                           path, number);
             gw_problem(p, where, what, hb_err_sentence(code));
         }
     }
@@ -139,7 +145,8 @@ static void load_psks(const char *path, struct hb_tls_config *config, const char
 
 /* ---- toward clients ---- */
 
-static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                         struct gw_problems *p)
 {
     static const char *const words[] = {"on", "off"};
     struct hb_ticket_keys *keys = NULL;
@@ -169,22 +176,26 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
         hb_wipe(secret, len);
     }
     free(secret);
-    /* Machines with the same secret and the same words read each other's tickets: no address of this one in it. */
+    /* Machines with the same secret and the same words read each other's tickets: no address of this one in
+     * it. */
     const char *port = strrchr(dl->listen, ':');
-    (void)snprintf(context, sizeof context, "%s%s%s|%s|%s|%s", hb_proto_name(lc->proto), lc->implicit ? "s" : "",
-                   port != NULL ? port : "", dl->client_auth != NULL ? dl->client_auth : "off",
-                   dl->client_verify != NULL ? dl->client_verify : "", dl->client_ca != NULL ? dl->client_ca : "");
+    (void)snprintf(
+        context, sizeof context, "%s%s%s|%s|%s|%s", hb_proto_name(lc->proto), lc->implicit ? "s" : "",
+        port != NULL ? port : "", dl->client_auth != NULL ? dl->client_auth : "off",
+        dl->client_verify != NULL ? dl->client_verify : "", dl->client_ca != NULL ? dl->client_ca : "");
     if (keys != NULL) {
         hb_tls_config_tickets(lc->tls, keys, hb_span_str(context), num, life);
     }
     hb_ticket_keys_free(&keys);
 }
 
-static void load_client_auth(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+static void load_client_auth(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                             struct gw_problems *p)
 {
     static const char *const modes[] = {"off", "request", "require"};
     static const char *const verify[] = {"chain", "none"};
-    enum hb_tls_auth auth = (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", dl->where, p);
+    enum hb_tls_auth auth =
+        (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", dl->where, p);
     bool none = gw_choose(dl->client_verify, verify, 2, "client-verify", dl->where, p) == 1;
     struct hb_trust *trust = NULL;
 
@@ -194,7 +205,8 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
     if (none) {
         gw_notice(p, dl->where, "client-verify none: any client certificate will do", dl->listen);
     } else if (dl->client_ca == NULL) {
-        gw_problem(p, dl->where, "client-auth needs a client-ca to check against, or client-verify none", dl->listen);
+        gw_problem(p, dl->where, "client-auth needs a client-ca to check against, or client-verify none",
+                   dl->listen);
     } else {
         trust = load_trust(dl->client_ca, dl->where, p);
     }
@@ -214,7 +226,8 @@ static void load_alpn(const struct gw_draft_listener *dl, struct gw_listener_con
         add_alpn(&l, name);
     }
     each_word(dl->alpn_protocols, add_alpn, &l);
-    hb_tls_config_alpn_lenient(lc->tls, lenient || (!hb_proto_alpn_strict(lc->proto) && dl->alpn_protocols == NULL));
+    hb_tls_config_alpn_lenient(lc->tls,
+                               lenient || (!hb_proto_alpn_strict(lc->proto) && dl->alpn_protocols == NULL));
 }
 
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
@@ -228,7 +241,8 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
 
     if (profile == 2) { /* PRO-03 */
         gw_notice(p, dl->where,
-                  "profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against", dl->listen);
+                  "profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against",
+                  dl->listen);
     }
     if (lc->plain) {
         gw_notice(p, dl->where, "tcp: no TLS toward clients here", dl->listen);
@@ -276,7 +290,8 @@ static struct hb_cred_store *load_own(const struct gw_draft_listener *dl, struct
         enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
         if (code != HB_OK) {
             char what[1300];
-            (void)snprintf(what, sizeof what, "certificate %s with key %s", dl->backend_cert, dl->backend_key);
+            (void)snprintf(what, sizeof what, "certificate %s with key %s", dl->backend_cert,
+                           dl->backend_key);
             gw_problem(p, dl->where, what, hb_err_sentence(code));
         }
         gw_warn_of_mode(dl->backend_key, dl->where, p);
@@ -289,10 +304,12 @@ static struct hb_cred_store *load_own(const struct gw_draft_listener *dl, struct
     return store;
 }
 
-static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                                struct gw_problems *p)
 {
     static const char *const modes[] = {"full", "chain", "pin", "none"};
-    enum hb_tls_verify verify = (enum hb_tls_verify)gw_choose(dl->backend_verify, modes, 4, "backend-verify", dl->where, p);
+    enum hb_tls_verify verify =
+        (enum hb_tls_verify)gw_choose(dl->backend_verify, modes, 4, "backend-verify", dl->where, p);
     struct hb_trust *trust = NULL;
     uint8_t pin[32];
     size_t len = 0;
@@ -303,9 +320,11 @@ static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_li
         gw_notice(p, dl->where, "backend-verify chain: the backend may be anybody the CA knows", dl->backend);
     }
     if (verify == HB_VERIFY_PIN) {
-        if (dl->backend_pin == NULL || hb_hex_decode(hb_span_str(dl->backend_pin), pin, sizeof pin, &len) != HB_OK ||
+        if (dl->backend_pin == NULL ||
+            hb_hex_decode(hb_span_str(dl->backend_pin), pin, sizeof pin, &len) != HB_OK ||
             len != sizeof pin) {
-            gw_problem(p, dl->where, "backend-pin is the SHA-256 of the backend's public key, 64 hexadecimal digits, not",
+            gw_problem(p, dl->where,
+                       "backend-pin is the SHA-256 of the backend's public key, 64 hexadecimal digits, not",
                        dl->backend_pin != NULL ? dl->backend_pin : "(nothing)");
         } else {
             problem(p, dl->where, "backend-pin", hb_tls_config_add_pin(lc->backend_tls, pin));
@@ -317,7 +336,8 @@ static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_li
     hb_trust_free(&trust);
 }
 
-void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                         struct gw_problems *p)
 {
     size_t profile = gw_choose(dl->backend_profile, profiles, 4, "backend-profile", dl->where, p);
     uint16_t low = version_of(dl->backend_tls_min, 0x0301, "backend-tls-min", dl->where, p);
@@ -330,8 +350,10 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
     }
     if (profile >= 2) { /* PRO-03 */
         gw_notice(p, dl->where,
-                  profile == 2 ? "backend-profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against"
-                               : "backend-profile antique: RC4 and 3DES, which RFC 7465, RFC 8996 and RFC 9325 forbid",
+                  profile == 2
+                      ? "backend-profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 "
+                        "advise against"
+                      : "backend-profile antique: RC4 and 3DES, which RFC 7465, RFC 8996 and RFC 9325 forbid",
                   dl->backend);
     }
     struct hb_cred_store *own = load_own(dl, p);
@@ -342,7 +364,8 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
         return;
     }
     if (hb_tls_config_versions(lc->backend_tls, low, high) != HB_OK) {
-        gw_problem(p, dl->where, "backend-profile, backend-tls-min and backend-tls-max leave no TLS version", NULL);
+        gw_problem(p, dl->where, "backend-profile, backend-tls-min and backend-tls-max leave no TLS version",
+                   NULL);
     }
     if (dl->backend_name != NULL && strlen(dl->backend_name) < sizeof lc->backend_name) {
         memcpy(lc->backend_name, dl->backend_name, strlen(dl->backend_name) + 1);

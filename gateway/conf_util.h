@@ -17,6 +17,7 @@ void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
 
 /* conf_tls.c: TLS toward clients and toward the backend. */
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
-void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
+void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                         struct gw_problems *p);
 
 #endif

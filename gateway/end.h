@@ -30,7 +30,7 @@ struct gw_end {
     struct hb_buf held; /* bytes read but not yet taken by the protocol */
     uint64_t taken;     /* plaintext bytes received on this side */
     uint8_t state;      /* enum gw_end_state */
-    bool upstream; /* the backend's end */
+    bool upstream;      /* the backend's end */
     bool reading;
     bool eof;    /* the peer's stream has ended */
     bool broken; /* a write failed: nothing more can be sent, but there may be something to read */
@@ -42,7 +42,8 @@ struct gw_end {
 
 void gw_end_init(struct gw_end *e, bool upstream);
 /* Seals (if TLS is up) and writes what `out` and, on a TLS end, the worker's sealed buffer hold; one system
- * call in the ordinary case. Keeps what the socket refuses. out and the sealed buffer are empty afterwards. */
+ * call in the ordinary case. Keeps what the socket refuses. out and the sealed buffer are empty afterwards.
+ */
 void gw_end_flush(struct gw_end *e, struct gw_worker *w, struct gw_out *out);
 /* Bytes the socket has refused so far. */
 size_t gw_end_queued(const struct gw_end *e);

@@ -8,7 +8,7 @@
 struct gw_worker;
 
 struct gw_listener {
-    uv_tcp_t tcp; /* tcp.data: the listener */
+    uv_tcp_t tcp;                      /* tcp.data: the listener */
     struct gw_worker *w;               /* borrowed */
     const struct gw_listener_conf *lc; /* borrowed from the snapshot */
     bool waiting; /* a connection is there that we have not taken: libuv does not ask again until we do */

@@ -47,7 +47,8 @@ static const char run_help[] =
     "  --backend-ca F|system CAs for tls:// backends; --backend-name N: the name their certificate has\n"
     "  --backend-verify full|chain|pin|none   --backend-pin HEX: SHA-256 of the public key\n"
     "  --backend-cert F --backend-key F       our certificate toward backends\n"
-    "  --backend-profile P, --backend-tls-min V, --backend-tls-max V, --backend-alpn A,..., --backend-psk-file F\n"
+    "  --backend-profile P, --backend-tls-min V, --backend-tls-max V, --backend-alpn A,..., "
+    "--backend-psk-file F\n"
     "  --trusted-network     backends on other machines may be reached in clear\n"
     "  --public-mx           this is port 25 of an MX: refuse settings that would lose mail\n"
     "  --plaintext-auth      with --tls optional: passwords in clear, too\n"
@@ -146,8 +147,9 @@ int main(int argc, char **argv)
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return version(argc - 2, argv + 2);
     }
-    (void)fprintf(stderr, argc > 1 ? "hauberk: unknown command \"%s\"; hauberk --help lists them\n"
-                                   : "hauberk: no command given%s; hauberk --help lists them\n",
+    (void)fprintf(stderr,
+                  argc > 1 ? "hauberk: unknown command \"%s\"; hauberk --help lists them\n"
+                           : "hauberk: no command given%s; hauberk --help lists them\n",
                   command);
     return 2;
 }

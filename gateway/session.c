@@ -386,7 +386,7 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
             break;
         case HB_TLS_VERIFY:
         case HB_TLS_SESSION:
-            break; /* not asked for by a listener */
+            break;          /* not asked for by a listener */
         case HB_TLS_SIGN: { /* no key holder in this process: sign here */
             uint8_t sig[1024];
             size_t sig_len = 0;
@@ -525,7 +525,8 @@ static void settle(struct gw_session *s)
     if (!s->ended && s->client_done) {
         if (s->backend.state == END_NONE && !s->connect_wanted) {
             end_session(s, HB_E_GW_CLIENT_GONE);
-        } else if (s->backend.state == END_OPEN && !s->backend_handshake && hb_buf_len(&s->client.held) == 0) {
+        } else if (s->backend.state == END_OPEN && !s->backend_handshake &&
+                   hb_buf_len(&s->client.held) == 0) {
             end_backend(s); /* the client's end, behind its last bytes */
         }
     }
@@ -742,7 +743,8 @@ void gw_session_deadline(struct gw_session *s)
         gw_session_kill(s, s->phase == PH_HANDSHAKE ? HB_E_GW_HANDSHAKE_TIMEOUT : HB_E_GW_STALLED);
         return;
     }
-    if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting || s->backend_handshake) {
+    if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting ||
+        s->backend_handshake) {
         gw_log_backend_unreachable(s, UV_ETIMEDOUT);
         step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
         end_session(s, HB_E_GW_BACKEND_TIMEOUT);
@@ -819,7 +821,8 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
         settle(s);
         return true;
     }
-    s->phase = lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
+    s->phase =
+        lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
     s->ps = hb_proto_new(lc->proto, &lc->proto_settings, env);
     if (s->ps == NULL) {
         gw_session_kill(s, HB_E_NO_MEMORY);

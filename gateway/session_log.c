@@ -49,23 +49,29 @@ void gw_log_session_end(struct gw_session *s)
     }
     GW_LOG(GW_EV_SESSION_END, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
            GW_STR("proto", hb_proto_name(s->lc->proto)), GW_STR("sni", s->sni != NULL ? s->sni : ""),
-           GW_STR("alpn", alpn != NULL ? alpn : ""), GW_STR("version", version ? hb_tls_version_name(t->version) : "none"),
+           GW_STR("alpn", alpn != NULL ? alpn : ""),
+           GW_STR("version", version ? hb_tls_version_name(t->version) : "none"),
            GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
            GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
            GW_STR("signature", suite && t->sigalg != 0 ? hb_tls_sigalg_name(t->sigalg) : ""),
            GW_STR("resumed", suite ? (t->resumed ? "yes" : "no") : ""),
-           GW_STR("client_cert", s->identity != NULL ? s->identity : suite && t->peer_certificate ? "unnamed" : ""),
+           GW_STR("client_cert", s->identity != NULL            ? s->identity
+                                 : suite && t->peer_certificate ? "unnamed"
+                                                                : ""),
            GW_STR("backend", s->lc->backend_text),
-           GW_STR("backend_tls", s->lc->backend_tls == NULL ? "" : s->backend_suite != 0 ? hb_tls_version_name(s->backend_version) : "none"),
-           GW_STR("backend_suite", s->backend_suite != 0 ? hb_tls_suite_name(s->backend_suite) : ""), GW_U64("bytes_in", s->client.taken),
-           GW_U64("bytes_out", s->backend.taken), GW_U64("ms", uv_now(&s->w->loop) - s->started),
-           GW_STR("phase", gw_phases[s->last_phase].name), GW_STR("alert", alert),
-           GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
+           GW_STR("backend_tls", s->lc->backend_tls == NULL ? ""
+                                 : s->backend_suite != 0    ? hb_tls_version_name(s->backend_version)
+                                                            : "none"),
+           GW_STR("backend_suite", s->backend_suite != 0 ? hb_tls_suite_name(s->backend_suite) : ""),
+           GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
+           GW_U64("ms", uv_now(&s->w->loop) - s->started), GW_STR("phase", gw_phases[s->last_phase].name),
+           GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
 }
 
 void gw_log_injection(struct gw_session *s)
 {
-    GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url));
+    GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id), GW_STR("peer", s->peer),
+           GW_STR("listener", s->lc->url));
 }
 
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status)
@@ -81,6 +87,8 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event)
     GW_LOG(GW_EV_BACKEND_TLS, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
            GW_STR("backend", s->lc->backend_text), GW_STR("name", s->lc->backend_name),
            GW_STR("alert", event->alert != 255 ? hb_tls_alert_name(event->alert) : ""),
-           GW_STR("from", event->alert == 255 ? "" : got ? "backend" : "hauberk"),
+           GW_STR("from", event->alert == 255 ? ""
+                          : got               ? "backend"
+                                              : "hauberk"),
            GW_STR("code", hb_err_name(event->code)), GW_STR("why", hb_err_sentence(event->code)));
 }

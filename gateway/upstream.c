@@ -1,5 +1,6 @@
 /* upstream.c: connects to the backend with TCP_NODELAY set before the first byte.
- * A connect that fails at once is reported through the same callback, so a session sees one order of events. */
+ * A connect that fails at once is reported through the same callback, so a session sees one order of events.
+ */
 #include "upstream.h"
 
 #include "worker.h"

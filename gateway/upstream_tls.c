@@ -1,5 +1,6 @@
 /* upstream_tls.c: the client role of the engine on the backend's end of a session.
- * Nothing of the client's reaches the backend before the handshake is done and its certificate judged (fail closed). */
+ * Nothing of the client's reaches the backend before the handshake is done and its certificate judged (fail
+ * closed). */
 #include "upstream_tls.h"
 
 #include "log.h"
@@ -62,8 +63,8 @@ static void events(struct gw_session *s)
         case HB_TLS_SIGN: {
             uint8_t sig[1024];
             size_t len = 0;
-            enum hb_code code =
-                hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input, sig, sizeof sig, &len);
+            enum hb_code code = hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input,
+                                             sig, sizeof sig, &len);
             hb_tls_signed(s->backend.tls, hb_span(sig, code == HB_OK ? len : 0));
             break;
         }
@@ -82,7 +83,8 @@ void gw_upstream_tls_begin(struct gw_session *s)
 {
     struct hb_buf *session = kept(s);
 
-    s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, s->lc->backend_name, hb_buf_span(session));
+    s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, s->lc->backend_name,
+                                       hb_buf_span(session));
     hb_buf_clear(session, s->w->env); /* once each (RES-08) */
     if (s->backend.tls == NULL) {
         gw_session_backend_failed(s, HB_E_NO_MEMORY);

@@ -11,7 +11,8 @@ struct gw_upstream_cache {
 
 void gw_upstream_cache_init(struct gw_upstream_cache *cache);
 void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_env *env);
-/* The link is open: begins the handshake. gw_session_backend_secured() or gw_session_backend_failed() follow. */
+/* The link is open: begins the handshake. gw_session_backend_secured() or gw_session_backend_failed() follow.
+ */
 void gw_upstream_tls_begin(struct gw_session *s);
 /* Bytes from the backend, changed in place; plaintext goes to gw_session_backend_data(). */
 void gw_upstream_tls_input(struct gw_session *s, uint8_t *wire, size_t len);

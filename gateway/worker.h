@@ -33,13 +33,14 @@ struct gw_worker {
     struct gw_wheel wheel;    /* seconds since then */
     uv_timer_t tick;          /* turns the wheel */
     uv_signal_t sigterm, sigint;
-    uint8_t *rbuf;        /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
-    size_t prefix;        /* bytes at rbuf's front that the last alloc callback put there */
-    struct hb_bld sealed, sealed_backend; /* owned memory: records ready for the two sockets of the turn's session */
+    uint8_t *rbuf; /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
+    size_t prefix; /* bytes at rbuf's front that the last alloc callback put there */
+    struct hb_bld sealed,
+        sealed_backend; /* owned memory: records ready for the two sockets of the turn's session */
     struct gw_upstream_cache *upstream_sessions; /* owned */
-    struct gw_out *out_client, *out_backend; /* owned */
-    struct gw_listener *listeners;           /* owned list */
-    struct gw_session *sessions;             /* owned list */
+    struct gw_out *out_client, *out_backend;     /* owned */
+    struct gw_listener *listeners;               /* owned list */
+    struct gw_session *sessions;                 /* owned list */
     unsigned num_sessions, max_sessions;
     uint64_t next_id;
     bool draining;

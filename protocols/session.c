@@ -107,7 +107,8 @@ bool hb_hide_passwords(const struct hb_proto_session *s)
 
 bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus)
 {
-    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") || (plus && hb_has_prefix(mech, "SCRAM-"))) {
+    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") ||
+        (plus && hb_has_prefix(mech, "SCRAM-"))) {
         return false; /* TLS ends here: channel binding and the backend's EXTERNAL cannot work */
     }
     return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
@@ -354,7 +355,8 @@ struct hb_proto_step hb_proto_backend_open(struct hb_proto_session *s, const str
     return step(s, 0, HB_WANT_MORE);
 }
 
-struct hb_proto_step hb_proto_backend_lost(struct hb_proto_session *s, bool clean, const struct hb_proto_sink *sink)
+struct hb_proto_step hb_proto_backend_lost(struct hb_proto_session *s, bool clean,
+                                           const struct hb_proto_sink *sink)
 {
     bool greeting = s->backend_state != HB_BACKEND_UP;
 

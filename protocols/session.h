@@ -37,38 +37,38 @@ struct hb_tagged_state {
     uint64_t announced;       /* size of a literal that waits for the backend's "+" */
     uint8_t tail[24];         /* end of a long backend line that passes in pieces */
     uint8_t tail_len;
-    uint8_t refusal;          /* what to answer when a refused command is over */
-    bool continues;           /* the rest of a command follows a literal */
-    bool forward;             /* this command goes to the backend (else it is dropped) */
-    bool asked;               /* the client does not wait for the "+": it is for us (SEC-05) */
-    bool await_literal;       /* "+" or the tagged answer decides what comes next */
-    bool exchange;            /* AUTHENTICATE or IDLE: one client line for each "+" */
-    bool line_due;            /* the "+" came */
-    bool backend_continues;   /* the backend's line goes on behind a literal */
-    bool streaming;           /* a backend line too long to keep passes as it comes */
+    uint8_t refusal;        /* what to answer when a refused command is over */
+    bool continues;         /* the rest of a command follows a literal */
+    bool forward;           /* this command goes to the backend (else it is dropped) */
+    bool asked;             /* the client does not wait for the "+": it is for us (SEC-05) */
+    bool await_literal;     /* "+" or the tagged answer decides what comes next */
+    bool exchange;          /* AUTHENTICATE or IDLE: one client line for each "+" */
+    bool line_due;          /* the "+" came */
+    bool backend_continues; /* the backend's line goes on behind a literal */
+    bool streaming;         /* a backend line too long to keep passes as it comes */
 };
 
 struct hb_pop3_state {
-    bool multi;    /* inside a multi-line reply */
-    bool capa;     /* which is CAPA's */
-    uint8_t dot;   /* enum hb_dot */
-    bool sasl;     /* an AUTH exchange: one client line for each "+ " */
+    bool multi;  /* inside a multi-line reply */
+    bool capa;   /* which is CAPA's */
+    uint8_t dot; /* enum hb_dot */
+    bool sasl;   /* an AUTH exchange: one client line for each "+ " */
     bool sasl_due;
-    bool utf8;     /* POP-06 */
+    bool utf8; /* POP-06 */
 };
 
 struct hb_smtp_state {
-    uint64_t bdat;     /* octets of a chunk still to come */
+    uint64_t bdat;           /* octets of a chunk still to come */
     const char *bdat_answer; /* they are eaten, and answered with this; NULL: they go to the backend */
-    bool chunking;     /* the backend's EHLO offered BDAT */
-    bool helo_seen;    /* EHLO or HELO was answered with 250 */
+    bool chunking;           /* the backend's EHLO offered BDAT */
+    bool helo_seen;          /* EHLO or HELO was answered with 250 */
     bool ehlo_seen;
-    bool mail;         /* a transaction is open */
-    bool data_due;     /* DATA was forwarded: its reply decides what comes next */
-    bool data;         /* message content is passing */
-    bool bad_newline;  /* SMTP-06: the rest of the message is dropped */
-    uint8_t dot;       /* enum hb_dot */
-    bool sasl;         /* an AUTH exchange: one client line for each 334 */
+    bool mail;        /* a transaction is open */
+    bool data_due;    /* DATA was forwarded: its reply decides what comes next */
+    bool data;        /* message content is passing */
+    bool bad_newline; /* SMTP-06: the rest of the message is dropped */
+    uint8_t dot;      /* enum hb_dot */
+    bool sasl;        /* an AUTH exchange: one client line for each 334 */
     bool sasl_due;
     uint16_t in_reply; /* the code of a multi-line reply that has begun; 0: none */
 };
@@ -84,12 +84,12 @@ struct hb_proto_session {
     uint16_t why;        /* enum hb_code for HB_UNIT_CLOSE */
     uint8_t backend_state;
     uint8_t num_bad;
-    bool secured;        /* TLS is up toward the client */
-    bool greeted;        /* the client has seen a greeting of this TLS state: the backend's is swallowed */
+    bool secured; /* TLS is up toward the client */
+    bool greeted; /* the client has seen a greeting of this TLS state: the backend's is swallowed */
     bool authenticated;
-    bool first_line;     /* the client's first line in this TLS state was seen */
+    bool first_line; /* the client's first line in this TLS state was seen */
     bool opaque, closed;
-    bool bye_due;        /* shutdown is said in answer to the next command */
+    bool bye_due; /* shutdown is said in answer to the next command */
     bool backend_said_bye;
     union {
         struct hb_tagged_state tagged;
@@ -104,12 +104,12 @@ struct hb_proto {
     const char *name;
     const char *alpn[3];
     uint16_t port, implicit_port;
-    uint16_t max_line;      /* client lines before login, CRLF included */
-    uint16_t idle_auth;     /* seconds of silence allowed once logged in */
-    bool alpn_any;          /* no mail protocol of its own: an offer without our id is fine */
-    bool regreet;           /* the backend's greeting is passed on inside TLS, too */
-    bool raw;               /* nothing to look at: relay at once */
-    bool login_optional;    /* relays mail without login, too: the long timeout holds from TLS on */
+    uint16_t max_line;   /* client lines before login, CRLF included */
+    uint16_t idle_auth;  /* seconds of silence allowed once logged in */
+    bool alpn_any;       /* no mail protocol of its own: an offer without our id is fine */
+    bool regreet;        /* the backend's greeting is passed on inside TLS, too */
+    bool raw;            /* nothing to look at: relay at once */
+    bool login_optional; /* relays mail without login, too: the long timeout holds from TLS on */
     /* GEN-27: the greeting where TLS comes before the backend. */
     void (*greet)(struct hb_proto_session *s);
     /* One unit of the client's stream. */
@@ -118,15 +118,16 @@ struct hb_proto {
     enum hb_unit (*backend)(struct hb_proto_session *s, struct hb_span *in);
     /* Says goodbye, as far as the protocol has words for it. */
     void (*bye)(struct hb_proto_session *s, enum hb_goodbye kind);
-    /* True while shutdown cannot be said yet: bye_due is set then, and the protocol says it when it can. May be
-     * NULL: always. */
+    /* True while shutdown cannot be said yet: bye_due is set then, and the protocol says it when it can. May
+     * be NULL: always. */
     bool (*bye_later)(const struct hb_proto_session *s);
-    /* True while an answer of our own would overtake the backend's, or stand in the middle of one: a bad line is
-     * answered later then. May be NULL: never. */
+    /* True while an answer of our own would overtake the backend's, or stand in the middle of one: a bad line
+     * is answered later then. May be NULL: never. */
     bool (*busy)(const struct hb_proto_session *s);
     /* A client line that was too long; head is its beginning. */
     void (*too_long)(struct hb_proto_session *s, struct hb_span head);
-    /* True if the stream cannot go on without the line that was dropped for its length. May be NULL: never. */
+    /* True if the stream cannot go on without the line that was dropped for its length. May be NULL: never.
+     */
     bool (*needs_line)(const struct hb_proto_session *s);
     const struct hb_tagged_dialect *dialect;
 };
@@ -160,8 +161,8 @@ enum hb_unit hb_say_bye_now(struct hb_proto_session *s);
 enum hb_unit hb_bad_command(struct hb_proto_session *s);
 /* True in clear where the client must not log in yet: passwords are hidden and refused (GEN-14). */
 bool hb_hide_passwords(const struct hb_proto_session *s);
-/* True if this mechanism of the backend's list may be shown (GEN-14, GEN-15, SASL-02, SASL-06). plus: the list
- * has SCRAM with channel binding. */
+/* True if this mechanism of the backend's list may be shown (GEN-14, GEN-15, SASL-02, SASL-06). plus: the
+ * list has SCRAM with channel binding. */
 bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus);
 /* True if STARTTLS shall be in the lists the client sees now. */
 bool hb_offer_starttls(const struct hb_proto_session *s);

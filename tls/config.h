@@ -16,7 +16,7 @@
 #define HB_PINS_MAX    8u
 
 struct hb_psk {
-    const struct hb_hash *hash; /* TLS 1.3 */
+    const struct hb_hash *hash;      /* TLS 1.3 */
     struct hb_span identity, secret; /* in memory */
     uint8_t *memory;                 /* owned */
     size_t memory_len;
@@ -29,17 +29,18 @@ struct hb_tls_config {
     enum hb_tls_profile profile;
     uint16_t lowest, highest; /* versions */
     bool alpn_lenient, sni_strict, prefer_chacha, client_order;
-    bool sni_required, verify_later, ignore_hello_request, no_grease, lax_renegotiation, staple, require_close;
+    bool sni_required, verify_later, ignore_hello_request, no_grease, lax_renegotiation, staple,
+        require_close;
     uint8_t num_alpn, num_suites, num_groups, num_shares, num_sign, num_accept, num_psks, num_pins;
     struct {
         uint8_t len;
         char name[256];
     } alpn[HB_ALPN_MAX];
-    const struct hb_suite *suites[HB_SUITES_MAX];    /* in our order */
-    const struct hb_kex *groups[HB_GROUPS_MAX];      /* in our order */
-    const struct hb_kex *shares[HB_TLS_SHARES_MAX];  /* client: those that get a share in the first hello */
-    const struct hb_sigalg *sign[HB_SIGALGS_MAX];    /* with which we sign, in our order */
-    const struct hb_sigalg *accept[HB_SIGALGS_MAX];  /* which we accept, in our order */
+    const struct hb_suite *suites[HB_SUITES_MAX];   /* in our order */
+    const struct hb_kex *groups[HB_GROUPS_MAX];     /* in our order */
+    const struct hb_kex *shares[HB_TLS_SHARES_MAX]; /* client: those that get a share in the first hello */
+    const struct hb_sigalg *sign[HB_SIGALGS_MAX];   /* with which we sign, in our order */
+    const struct hb_sigalg *accept[HB_SIGALGS_MAX]; /* which we accept, in our order */
     struct hb_psk psks[HB_PSKS_MAX];
     uint8_t pins[HB_PINS_MAX][32];
     uint16_t size_limit; /* the record_size_limit we announce: content bytes, 16384 by default */

@@ -14,12 +14,12 @@
 #include "hs/hs.h"
 #include <hb/ct.h>
 
-#define MAX_EMPTY      32u /* REC-04 */
-#define MAX_CCS        32u /* REC-07 */
-#define MAX_WARNINGS   4u  /* ALR-02 */
-#define SMALL_RECORDS  16u /* REC-18: the first ones fit a packet each */
-#define SMALL_PLAIN    1400u
-#define HELD_MAX       (1u << 20)
+#define MAX_EMPTY     32u /* REC-04 */
+#define MAX_CCS       32u /* REC-07 */
+#define MAX_WARNINGS  4u  /* ALR-02 */
+#define SMALL_RECORDS 16u /* REC-18: the first ones fit a packet each */
+#define SMALL_PLAIN   1400u
+#define HELD_MAX      (1u << 20)
 
 _Static_assert(sizeof(struct hb_tls) <= 512, "an open connection stays below 512 bytes");
 
@@ -48,8 +48,8 @@ void hb_tls_lane_free(struct hb_tls_lane **lane)
     }
 }
 
-static struct hb_tls *new_conn(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane,
-                               bool client)
+static struct hb_tls *new_conn(struct hb_tls_config *config, const struct hb_env *env,
+                               struct hb_tls_lane *lane, bool client)
 {
     struct hb_tls *t = env->alloc(env->ctx, sizeof *t);
 
@@ -73,13 +73,14 @@ static struct hb_tls *new_conn(struct hb_tls_config *config, const struct hb_env
     return t;
 }
 
-struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane)
+struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env,
+                                 struct hb_tls_lane *lane)
 {
     return new_conn(config, env, lane, false);
 }
 
-struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane,
-                                 const char *name, struct hb_span session)
+struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_env *env,
+                                 struct hb_tls_lane *lane, const char *name, struct hb_span session)
 {
     struct hb_tls *t = new_conn(config, env, lane, true);
     struct hb_cur c = hb_cur(session);
@@ -168,7 +169,9 @@ void hb_conn_emit_record(struct hb_tls *t, uint8_t type, struct hb_span bytes)
     struct hb_rec_dir *d = type == HB_REC_CCS && t->info.version == 0x0304 ? &plain : &t->wr;
 
     /* 0x0301 on the first hello, for servers that know nothing newer (REC-02) */
-    uint16_t version = t->is_client && t->info.version == 0 ? 0x0301 : t->info.version < 0x0303 && t->info.version != 0 ? t->info.version : 0x0303;
+    uint16_t version = t->is_client && t->info.version == 0               ? 0x0301
+                       : t->info.version < 0x0303 && t->info.version != 0 ? t->info.version
+                                                                          : 0x0303;
 
     hb_rec_seal(d, &t->lane->write, type, version, &src, bytes.len, t->out);
 }
@@ -241,7 +244,9 @@ static enum hb_code after_message(struct hb_tls *t, uint8_t type, size_t rest)
 {
     /* Keys change behind these; handshake bytes of the same record would be read under the wrong ones
      * (REC-05). */
-    bool boundary = type == HB_MSG_CLIENT_HELLO || type == HB_MSG_SERVER_HELLO_DONE || type == HB_MSG_FINISHED || t->hs->read_keys_changed;
+    bool hello = type == HB_MSG_CLIENT_HELLO || (type == HB_MSG_SERVER_HELLO && t->info.version == 0x0304);
+    bool boundary =
+        hello || type == HB_MSG_SERVER_HELLO_DONE || type == HB_MSG_FINISHED || t->hs->read_keys_changed;
 
     return boundary && rest > 0 ? HB_E_TLS_KEY_CHANGE_RESIDUE : HB_OK;
 }
@@ -271,6 +276,7 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
         bytes = hb_span_skip(bytes, 4 + len);
         *used += 4 + len;
         HB_TRY(after_message(t, type, bytes.len));
+        HB_TRY(hb_hs_run(t));
         if (t->hs != NULL && (hb_hs_wants_signature(t) || hb_hs_wants_verdict(t))) {
             return HB_OK; /* what is behind it waits, too */
         }
@@ -437,7 +443,8 @@ static enum hb_code on_plain_ccs(struct hb_tls *t, const uint8_t *p, const struc
         return HB_E_TLS_INTERLEAVED;
     }
     if (t->info.version != 0x0304) {
-        return t->hs != NULL ? hb_hs_deliver(t, HB_MSG_CCS, hb_span(NULL, 0), hb_span(NULL, 0)) : HB_E_TLS_CCS;
+        return t->hs != NULL ? hb_hs_deliver(t, HB_MSG_CCS, hb_span(NULL, 0), hb_span(NULL, 0))
+                             : HB_E_TLS_CCS;
     }
     if (t->is_open) { /* REC-07: only before the peer's Finished */
         return HB_E_TLS_CCS;
@@ -485,7 +492,8 @@ static enum hb_code on_content(struct hb_tls *t, uint8_t type, struct hb_span pl
     }
 }
 
-static enum hb_code on_record(struct hb_tls *t, uint8_t *p, const struct hb_rec_header *h, struct hb_span *data)
+static enum hb_code on_record(struct hb_tls *t, uint8_t *p, const struct hb_rec_header *h,
+                              struct hb_span *data)
 {
     bool tls13_keys = t->rd.suite != NULL && t->info.version == 0x0304;
     uint8_t type = h->type;
@@ -532,7 +540,9 @@ static enum hb_code take_record(struct hb_tls *t, struct hb_span *data, bool *mo
 
     *more = false;
     if (!t->first_seen && t->in_len > 0) {
-        if (t->in[0] != HB_REC_HANDSHAKE && !(t->is_client && t->in[0] == HB_REC_ALERT)) { /* REC-03: plaintext, SSLv2: said at the first byte */
+        if (t->in[0] != HB_REC_HANDSHAKE &&
+            !(t->is_client &&
+              t->in[0] == HB_REC_ALERT)) { /* REC-03: plaintext, SSLv2: said at the first byte */
             return HB_E_TLS_NOT_TLS;
         }
         if (t->in_len > 1 && t->in[1] != 3) {
@@ -586,7 +596,8 @@ void hb_tls_input(struct hb_tls *t, uint8_t *wire, size_t len)
     }
     enum hb_code code = hb_buf_add(&t->held, t->env, hb_span(wire, len));
     if (code != HB_OK) {
-        t->code = (uint16_t)code; /* told by the next hb_tls_next(), which has an output to put the alert into */
+        t->code =
+            (uint16_t)code; /* told by the next hb_tls_next(), which has an output to put the alert into */
         return;
     }
     t->use_join = true;
@@ -664,6 +675,7 @@ static enum hb_code take_answer(struct hb_tls *t, bool *more)
         return HB_OK;
     }
     HB_TRY(hb_hs_deliver(t, msg, hb_span(NULL, 0), hb_span(NULL, 0)));
+    HB_TRY(hb_hs_run(t));
     struct hb_buf *pieces = &t->hs->message; /* messages that came in one record with the one waited on */
     size_t used;
     HB_TRY(deliver_messages(t, hb_buf_span(pieces), &used));
@@ -886,7 +898,8 @@ struct hb_span hb_tls_peer_staple(const struct hb_tls *t)
 }
 
 /* RFC 5705 4: randoms, then, if there is a context, its length and itself. */
-static enum hb_code export12(struct hb_tls *t, const char *label, const struct hb_span *context, uint8_t *dst, size_t len)
+static enum hb_code export12(struct hb_tls *t, const char *label, const struct hb_span *context, uint8_t *dst,
+                             size_t len)
 {
     uint8_t mem[64 + 2 + 1024];
     struct hb_bld seed = hb_bld(mem, sizeof mem);
@@ -905,7 +918,8 @@ static enum hb_code export12(struct hb_tls *t, const char *label, const struct h
     return HB_OK;
 }
 
-enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context, uint8_t *dst, size_t len)
+enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context, uint8_t *dst,
+                           size_t len)
 {
     if (!t->is_open || t->failed || context.len > 65535) {
         return HB_E_INTERNAL;

@@ -31,8 +31,8 @@ struct hb_tls {
     struct hb_bld *out;           /* borrowed during hb_tls_next() and friends */
     struct hb_rec_dir rd, wr;
     union hb_tls_secrets secrets;
-    struct hb_buf held;    /* an incomplete record, or input that had to be joined with one */
-    uint8_t *in;           /* borrowed: input not yet looked at */
+    struct hb_buf held; /* an incomplete record, or input that had to be joined with one */
+    uint8_t *in;        /* borrowed: input not yet looked at */
     size_t in_len;
     struct hb_tls_info info;
     uint16_t code;         /* enum hb_code: the first failure */
@@ -42,15 +42,15 @@ struct hb_tls {
     uint32_t skip;         /* 1.2: bytes of a refused renegotiation's message still to be dropped */
     uint8_t head[4];       /* header of a message on the open connection, as far as it came */
     uint8_t head_len;
-    uint8_t state;         /* enum hb_hs_state */
-    uint8_t num_sent;      /* data records sent, up to 255 (REC-18) */
+    uint8_t state;    /* enum hb_hs_state */
+    uint8_t num_sent; /* data records sent, up to 255 (REC-18) */
     uint8_t num_empty, num_ccs, num_warnings, num_renegotiations;
     bool is_client;
-    bool is_open;          /* READY was reached */
-    bool use_join;         /* the input lies in `held` */
+    bool is_open;  /* READY was reached */
+    bool use_join; /* the input lies in `held` */
     bool first_seen, failed, told_ready, told_sign, told_verify, closed, peer_closed, told_closed;
-    bool early_all;        /* after a HelloRetryRequest: every data record before the second hello is early data */
-    bool update_due;       /* the peer asked for our key update */
+    bool early_all;  /* after a HelloRetryRequest: every data record before the second hello is early data */
+    bool update_due; /* the peer asked for our key update */
 };
 
 /* What an open connection holds only while there is something to hold. */

@@ -154,8 +154,8 @@ struct hb_span hb_cred_first_name(const struct hb_cred *cred)
 
 static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
 {
-    static const char *const kinds[] = {"RSA",         "RSA-PSS",     "ECDSA P-256",
-                                        "ECDSA P-384", "ECDSA P-521", "Ed25519", "Ed448"};
+    static const char *const kinds[] = {"RSA",         "RSA-PSS", "ECDSA P-256", "ECDSA P-384",
+                                        "ECDSA P-521", "Ed25519", "Ed448"};
     struct hb_bld key = hb_bld(facts->key, sizeof facts->key - 1);
     struct hb_bld names = hb_bld(facts->names, sizeof facts->names - 4);
 

@@ -10,12 +10,12 @@ struct hb_cred {
     struct hb_cred *next;              /* owned by the store */
     struct hb_privkey *key;            /* owned */
     enum hb_key_kind kind;
-    struct hb_span msg13;              /* TLS 1.3 Certificate body: empty context, no entry extensions */
-    struct hb_span msg12;              /* TLS 1.2 Certificate body */
-    struct hb_span leaf;               /* borrowed from msg12: DER of the leaf */
+    struct hb_span msg13; /* TLS 1.3 Certificate body: empty context, no entry extensions */
+    struct hb_span msg12; /* TLS 1.2 Certificate body */
+    struct hb_span leaf;  /* borrowed from msg12: DER of the leaf */
     uint64_t not_before, not_after;
-    struct hb_span staple;             /* owned: OCSP response; empty: none */
-    uint8_t *memory;                   /* owned: msg12 and msg13 behind one another */
+    struct hb_span staple; /* owned: OCSP response; empty: none */
+    uint8_t *memory;       /* owned: msg12 and msg13 behind one another */
     size_t memory_len;
 };
 

@@ -2,7 +2,7 @@
  * Never chooses what the peer did not offer (PRO-04). */
 #include "negotiate.h"
 
-#define SCSV_FALLBACK      0x5600
+#define SCSV_FALLBACK 0x5600
 
 /* ---- version ---- */
 
@@ -44,7 +44,8 @@ enum hb_code hb_negotiate_version(const struct hb_offer *offer, const struct hb_
 static bool client_prefers_chacha(const struct hb_offer *offer, uint16_t version)
 {
     for (size_t i = 0; i + 1 < offer->suites.len; i += 2) {
-        const struct hb_suite *s = hb_suite_find((uint16_t)(offer->suites.p[i] << 8 | offer->suites.p[i + 1]));
+        const struct hb_suite *s =
+            hb_suite_find((uint16_t)(offer->suites.p[i] << 8 | offer->suites.p[i + 1]));
         if (s != NULL && s->aead != NULL && hb_suite_fits(s, version)) {
             return s->aead == &hb_chacha20_poly1305;
         }
@@ -52,10 +53,11 @@ static bool client_prefers_chacha(const struct hb_offer *offer, uint16_t version
     return false;
 }
 
-/* hash: only suites with it; NULL: any. In TLS 1.2 a suite must fit the certificate, and its key exchange must have
- * a group. */
+/* hash: only suites with it; NULL: any. In TLS 1.2 a suite must fit the certificate, and its key exchange
+ * must have a group. */
 static const struct hb_suite *pick_suite(const struct hb_offer *offer, const struct hb_tls_config *config,
-                                         uint16_t version, enum hb_suite_auth auth, const struct hb_hash *hash)
+                                         uint16_t version, enum hb_suite_auth auth,
+                                         const struct hb_hash *hash)
 {
     bool chacha_first = config->prefer_chacha || client_prefers_chacha(offer, version);
 
@@ -64,7 +66,8 @@ static const struct hb_suite *pick_suite(const struct hb_offer *offer, const str
             const struct hb_suite *s = config->suites[i];
             if (hb_suite_fits(s, version) && (s->auth == HB_AUTH_ANY || s->auth == auth) &&
                 (hash == NULL || s->hash == hash) && (pass == 1 || s->aead == &hb_chacha20_poly1305) &&
-                hb_u16_list_has(offer->suites, s->id) && (version == 0x0304 || hb_negotiate_group12(offer, config, s) != NULL)) {
+                hb_u16_list_has(offer->suites, s->id) &&
+                (version == 0x0304 || hb_negotiate_group12(offer, config, s) != NULL)) {
                 return s;
             }
         }
@@ -84,9 +87,10 @@ static uint16_t curve_of(enum hb_key_kind kind)
     return kind == HB_KEY_P256 ? 0x0017 : kind == HB_KEY_P384 ? 0x0018 : 0x0019;
 }
 
-/* The first scheme of ours that fits the key and the client's list; TLS 1.3 binds ECDSA's curve to its hash. */
-const struct hb_sigalg *hb_negotiate_sigalg(struct hb_span offered, const struct hb_tls_config *config, uint16_t version,
-                                            enum hb_key_kind kind)
+/* The first scheme of ours that fits the key and the client's list; TLS 1.3 binds ECDSA's curve to its hash.
+ */
+const struct hb_sigalg *hb_negotiate_sigalg(struct hb_span offered, const struct hb_tls_config *config,
+                                            uint16_t version, enum hb_key_kind kind)
 {
     const struct hb_sigalg *loose = NULL;
 
@@ -110,8 +114,8 @@ static enum hb_suite_auth auth_of(enum hb_key_kind kind)
     return kind == HB_KEY_RSA || kind == HB_KEY_RSA_PSS ? HB_AUTH_RSA : HB_AUTH_ECDSA;
 }
 
-static bool usable(const struct hb_offer *offer, const struct hb_tls_config *config, const struct hb_cred *cred,
-                   struct hb_choice *choice)
+static bool usable(const struct hb_offer *offer, const struct hb_tls_config *config,
+                   const struct hb_cred *cred, struct hb_choice *choice)
 {
     if (choice->version == 0x0303 && is_ec(cred->kind) && offer->has_groups &&
         !hb_u16_list_has(offer->groups, curve_of(cred->kind))) {
@@ -147,7 +151,8 @@ static bool pick_cred(const struct hb_offer *offer, const struct hb_tls_config *
 }
 
 /* Why no credential fits: what the client lacks first. */
-static enum hb_code why_none(const struct hb_offer *offer, const struct hb_tls_config *config, uint16_t version)
+static enum hb_code why_none(const struct hb_offer *offer, const struct hb_tls_config *config,
+                             uint16_t version)
 {
     if (config->creds == NULL || hb_cred_store_count(config->creds) == 0) {
         return HB_E_TLS_NO_CREDENTIAL;
@@ -232,8 +237,9 @@ static bool shares_in_order(const struct hb_offer *offer)
     return true;
 }
 
-/* T13-04: the first group of ours that the client supports, unless it sent a share for another of the same class: a
- * round trip is dearer than a preference between classical groups, but not dearer than post-quantum security. */
+/* T13-04: the first group of ours that the client supports, unless it sent a share for another of the same
+ * class: a round trip is dearer than a preference between classical groups, but not dearer than post-quantum
+ * security. */
 static enum hb_code choose_group13(const struct hb_offer *offer, const struct hb_tls_config *config,
                                    struct hb_choice *choice)
 {
@@ -273,8 +279,9 @@ const struct hb_kex *hb_negotiate_group12(const struct hb_offer *offer, const st
     }
     for (size_t i = 0; i < config->num_groups; i++) {
         const struct hb_kex *k = config->groups[i];
-        bool offered = dhe ? !named || hb_u16_list_has(offer->groups, k->id)
-                           : offer->has_groups ? hb_u16_list_has(offer->groups, k->id) : k->id == 0x0017;
+        bool offered = dhe                 ? !named || hb_u16_list_has(offer->groups, k->id)
+                       : offer->has_groups ? hb_u16_list_has(offer->groups, k->id)
+                                           : k->id == 0x0017;
         if (k->class == (dhe ? HB_GROUP_FFDHE : HB_GROUP_EC) && offered) {
             return k;
         }
@@ -351,8 +358,10 @@ static enum hb_code choose_psk13(const struct hb_offer *offer, const struct hb_t
     return choice->suite != NULL ? HB_OK : HB_E_TLS_NO_SUITE;
 }
 
-/* TLS 1.2: suites with a PSK come first if there is one; RSA_PSK has a certificate and is found with those. */
-static bool choose_psk12(const struct hb_offer *offer, const struct hb_tls_config *config, struct hb_choice *choice)
+/* TLS 1.2: suites with a PSK come first if there is one; RSA_PSK has a certificate and is found with those.
+ */
+static bool choose_psk12(const struct hb_offer *offer, const struct hb_tls_config *config,
+                         struct hb_choice *choice)
 {
     if (config->num_psks == 0) {
         return false;

@@ -17,14 +17,14 @@ struct hb_choice {
     const struct hb_sigalg *sigalg;
     enum hb_psk_kind psk;           /* TLS 1.3: set by the caller before negotiating */
     const struct hb_hash *psk_hash; /* with psk: the suite must have it */
-    uint8_t alpn;  /* 1 + index in the config, 0 none */
-    bool retry;    /* 1.3: no usable share yet */
-    bool name_used; /* the certificate was chosen by server_name: say so in the answer */
+    uint8_t alpn;                   /* 1 + index in the config, 0 none */
+    bool retry;                     /* 1.3: no usable share yet */
+    bool name_used;                 /* the certificate was chosen by server_name: say so in the answer */
 };
 
 /* The version both sides speak; judges the fields that belong to it (VER-01, VER-03). */
-HB_MUST_USE enum hb_code hb_negotiate_version(const struct hb_offer *offer, const struct hb_tls_config *config,
-                                              uint16_t *version);
+HB_MUST_USE enum hb_code hb_negotiate_version(const struct hb_offer *offer,
+                                              const struct hb_tls_config *config, uint16_t *version);
 /* Everything else, for the version already in choice->version. */
 HB_MUST_USE enum hb_code hb_negotiate(const struct hb_offer *offer, const struct hb_tls_config *config,
                                       struct hb_choice *choice);

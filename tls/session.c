@@ -2,7 +2,8 @@
  *
  *   ticket = key name 16 | nonce 12 | AES-256-GCM(session) | tag 16        AAD: key name, context
  *
- * A key's name and the key itself come from HKDF over the secret and the number of the epoch: 12 hours each. */
+ * A key's name and the key itself come from HKDF over the secret and the number of the epoch: 12 hours each.
+ */
 #include "session.h"
 
 #include <hb/ct.h>
@@ -19,8 +20,8 @@ struct epoch_key {
 struct hb_ticket_keys {
     const struct hb_env *env; /* borrowed */
     unsigned refs;
-    uint8_t secret[32];                 /* HKDF-Extract of what was given */
-    struct epoch_key cache[NUM_CACHE];  /* previous two, present, next: by number modulo 4 */
+    uint8_t secret[32];                /* HKDF-Extract of what was given */
+    struct epoch_key cache[NUM_CACHE]; /* previous two, present, next: by number modulo 4 */
 };
 
 enum hb_code hb_ticket_keys_new(const struct hb_env *env, struct hb_span secret, struct hb_ticket_keys **keys)
@@ -70,8 +71,8 @@ void hb_ticket_keys_free(struct hb_ticket_keys **keys)
     }
 }
 
-/* The key of an epoch, derived when it is first wanted. Keys outside the window leave memory as their places are
- * taken by later ones. */
+/* The key of an epoch, derived when it is first wanted. Keys outside the window leave memory as their places
+ * are taken by later ones. */
 static const struct epoch_key *key_of(struct hb_ticket_keys *keys, uint64_t epoch)
 {
     struct epoch_key *e = &keys->cache[epoch % NUM_CACHE];
@@ -82,7 +83,8 @@ static const struct epoch_key *key_of(struct hb_ticket_keys *keys, uint64_t epoc
         uint8_t both[NAME_LEN + HB_KEY_MAX];
         hb_bld_str(&info, "ticket key ");
         hb_bld_u64(&info, epoch);
-        hb_hkdf_expand(&hb_sha256, hb_span(keys->secret, sizeof keys->secret), hb_bld_span(&info), both, sizeof both);
+        hb_hkdf_expand(&hb_sha256, hb_span(keys->secret, sizeof keys->secret), hb_bld_span(&info), both,
+                       sizeof both);
         memcpy(e->name, both, NAME_LEN);
         memcpy(e->key, both + NAME_LEN, HB_KEY_MAX);
         e->epoch = epoch + 1;
@@ -162,7 +164,8 @@ bool hb_session_read(struct hb_cur *c, struct hb_session *s)
 
 /* ---- tickets ---- */
 
-static struct hb_span make_aad(const struct epoch_key *key, struct hb_span context, uint8_t mem[NAME_LEN + 64])
+static struct hb_span make_aad(const struct epoch_key *key, struct hb_span context,
+                               uint8_t mem[NAME_LEN + 64])
 {
     struct hb_bld aad = hb_bld(mem, NAME_LEN + 64);
 
@@ -195,7 +198,8 @@ void hb_ticket_seal(struct hb_ticket_keys *keys, struct hb_span context, const s
     hb_wipe(plain_mem, sizeof plain_mem);
 }
 
-bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct hb_span ticket, struct hb_session *s)
+bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct hb_span ticket,
+                    struct hb_session *s)
 {
     uint64_t now = keys->env->wall(keys->env->ctx) / HB_TICKET_EPOCH;
     const struct epoch_key *key = NULL;
@@ -206,7 +210,8 @@ bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct 
     if (ticket.len < NAME_LEN + HB_IV_LEN + HB_TAG_LEN || ticket.len > sizeof plain + NAME_LEN + HB_IV_LEN) {
         return false;
     }
-    for (unsigned back = 0; back < NUM_CACHE && key == NULL; back++) { /* the next one, this one, two before */
+    for (unsigned back = 0; back < NUM_CACHE && key == NULL;
+         back++) { /* the next one, this one, two before */
         uint64_t epoch = now + 1 - back;
         if (now + 1 < back) {
             break;

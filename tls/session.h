@@ -19,13 +19,13 @@ struct hb_session {
     uint8_t secret[48]; /* TLS 1.3: the PSK; 1.2: the master secret */
     uint8_t secret_len;
     bool ems;
-    bool has_peer;             /* the other side showed a certificate that was verified */
-    uint64_t first;            /* wall clock of the full handshake it goes back to */
-    uint64_t made;             /* wall clock of the ticket */
-    uint64_t peer_not_after;   /* has_peer: end of that certificate's life */
-    uint32_t lifetime;         /* seconds from made on */
-    uint32_t age_add;          /* TLS 1.3 */
-    uint8_t peer_digest[32];   /* has_peer: SHA-256 of the certificate */
+    bool has_peer;           /* the other side showed a certificate that was verified */
+    uint64_t first;          /* wall clock of the full handshake it goes back to */
+    uint64_t made;           /* wall clock of the ticket */
+    uint64_t peer_not_after; /* has_peer: end of that certificate's life */
+    uint32_t lifetime;       /* seconds from made on */
+    uint32_t age_add;        /* TLS 1.3 */
+    uint8_t peer_digest[32]; /* has_peer: SHA-256 of the certificate */
     uint8_t name_len, alpn_len, identity_len;
     char name[HB_SESSION_NAME_MAX], alpn[HB_SESSION_NAME_MAX], identity[HB_SESSION_NAME_MAX];
 };

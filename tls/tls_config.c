@@ -1,5 +1,6 @@
 /* tls_config.c: the settings of one side, put together once.
- * A profile is a range of versions and three lists (tls.md section 1); everything below narrows or replaces them. */
+ * A profile is a range of versions and three lists (tls.md section 1); everything below narrows or replaces
+ * them. */
 #include "config.h"
 
 #include <hb/ct.h>
@@ -295,7 +296,8 @@ void hb_tls_config_tickets(struct hb_tls_config *config, struct hb_ticket_keys *
     config->ticket_life = life < 604800 ? life : 604800;
 }
 
-enum hb_code hb_tls_config_add_psk(struct hb_tls_config *config, struct hb_span identity, struct hb_span secret)
+enum hb_code hb_tls_config_add_psk(struct hb_tls_config *config, struct hb_span identity,
+                                   struct hb_span secret)
 {
     struct hb_psk *psk = &config->psks[config->num_psks];
 

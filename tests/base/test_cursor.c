@@ -76,8 +76,8 @@ static void null_is_an_empty_span(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_integers_big_endian),        cmocka_unit_test(a_short_read_yields_zero_and_sticks),
-        cmocka_unit_test(trailing_bytes_are_no_end),        cmocka_unit_test(vectors_are_cursors_of_their_own),
+        cmocka_unit_test(reads_integers_big_endian), cmocka_unit_test(a_short_read_yields_zero_and_sticks),
+        cmocka_unit_test(trailing_bytes_are_no_end), cmocka_unit_test(vectors_are_cursors_of_their_own),
         cmocka_unit_test(null_is_an_empty_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

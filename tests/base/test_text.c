@@ -16,8 +16,8 @@ static void hex_both_ways(void **state)
         enum hb_code code;
         size_t len;
     } rows[] = {
-        {"", HB_OK, 0},         {"00ff", HB_OK, 2},      {"0A fe\n17", HB_OK, 3}, {"0", HB_E_HEX, 0},
-        {"0 0", HB_E_HEX, 0},   {"gg", HB_E_HEX, 0},     {"0011223344", HB_E_OVERFLOW, 0},
+        {"", HB_OK, 0},       {"00ff", HB_OK, 2},  {"0A fe\n17", HB_OK, 3},          {"0", HB_E_HEX, 0},
+        {"0 0", HB_E_HEX, 0}, {"gg", HB_E_HEX, 0}, {"0011223344", HB_E_OVERFLOW, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t dst[4];
@@ -37,9 +37,18 @@ static void utf8_well_formed_or_not(void **state)
         const char *s;
         bool ok;
     } rows[] = {
-        {"", true},           {"abc", true},         {"\xc3\xa4", true},         {"\xe2\x82\xac", true},
-        {"\xf0\x9f\x93\xa7", true}, {"\xc3", false}, {"\xc0\x80", false},        {"\xed\xa0\x80", false},
-        {"\xe0\x80\x80", false},    {"\xff", false}, {"\xf4\x90\x80\x80", false}, {"a\x80", false},
+        {"", true},
+        {"abc", true},
+        {"\xc3\xa4", true},
+        {"\xe2\x82\xac", true},
+        {"\xf0\x9f\x93\xa7", true},
+        {"\xc3", false},
+        {"\xc0\x80", false},
+        {"\xed\xa0\x80", false},
+        {"\xe0\x80\x80", false},
+        {"\xff", false},
+        {"\xf4\x90\x80\x80", false},
+        {"a\x80", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(hb_utf8_ok(hb_span_str(rows[i].s)), rows[i].ok);
@@ -74,8 +83,8 @@ static void constant_time_compare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hex_both_ways), cmocka_unit_test(utf8_well_formed_or_not),
-                                       cmocka_unit_test(log_text_is_harmless_and_short),
-                                       cmocka_unit_test(constant_time_compare)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hex_both_ways), cmocka_unit_test(utf8_well_formed_or_not),
+        cmocka_unit_test(log_text_is_harmless_and_short), cmocka_unit_test(constant_time_compare)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,9 @@ static void signatures(void)
         const char *name;
         enum hb_key_kind kind;
         uint16_t scheme;
-    } rows[] = {{"ECDSA P-256", HB_KEY_P256, 0x0403}, {"ECDSA P-384", HB_KEY_P384, 0x0503}, {"Ed25519", HB_KEY_ED25519, 0x0807}};
+    } rows[] = {{"ECDSA P-256", HB_KEY_P256, 0x0403},
+                {"ECDSA P-384", HB_KEY_P384, 0x0503},
+                {"Ed25519", HB_KEY_ED25519, 0x0807}};
     uint8_t secret[48] = {0, 1, 2, 3};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -17,7 +17,7 @@ static const struct {
 #define I(field, name) {name, NUMBER, offsetof(struct shim_flags, field)},
 #define S(field, name) {name, TEXT, offsetof(struct shim_flags, field)},
 #define L(field, name) {name, LIST, offsetof(struct shim_flags, field)},
-#define N(name) {name, NOTHING, 0},
+#define N(name)        {name, NOTHING, 0},
 #include "flags.def"
 #undef B
 #undef I
@@ -275,10 +275,12 @@ int shim_configure(struct shim *shim, unsigned which)
     if (f->curves.n > 0 && hb_tls_config_groups(side->config, f->curves.v, f->curves.n) != HB_OK) {
         return 89;
     }
-    if (f->signing_prefs.n > 0 && hb_tls_config_sign_schemes(side->config, f->signing_prefs.v, f->signing_prefs.n) != HB_OK) {
+    if (f->signing_prefs.n > 0 &&
+        hb_tls_config_sign_schemes(side->config, f->signing_prefs.v, f->signing_prefs.n) != HB_OK) {
         return 89;
     }
-    if (f->verify_prefs.n > 0 && hb_tls_config_verify_schemes(side->config, f->verify_prefs.v, f->verify_prefs.n) != HB_OK) {
+    if (f->verify_prefs.n > 0 &&
+        hb_tls_config_verify_schemes(side->config, f->verify_prefs.v, f->verify_prefs.n) != HB_OK) {
         return 89;
     }
     hb_tls_config_verify(side->config, HB_VERIFY_NONE, NULL);

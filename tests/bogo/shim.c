@@ -1,8 +1,9 @@
 /* shim.c: our engine behind the command line of BoGo, BoringSSL's test runner.
  *
- * The runner starts this once for each test, as client or server of a connection it accepts itself, with flags that
- * say what to do and what to expect (flags.def). Exit 0: all as expected; 1: TLS failed or an expectation did, with a
- * reason on standard error; 89: a flag we do not know. One thread, blocking socket, the sans-I/O engine fed from it. */
+ * The runner starts this once for each test, as client or server of a connection it accepts itself, with
+ * flags that say what to do and what to expect (flags.def). Exit 0: all as expected; 1: TLS failed or an
+ * expectation did, with a reason on standard error; 89: a flag we do not know. One thread, blocking socket,
+ * the sans-I/O engine fed from it. */
 #include "shim.h"
 
 #include <arpa/inet.h>
@@ -148,11 +149,12 @@ static void take_events(struct conn *c)
             }
             break;
         case HB_TLS_VERIFY:
-            c->refused = c->f->verify_fail && (c->f->verify_peer || c->f->custom_verify || c->f->require_client_cert ||
-                                               !c->f->expect_verify_result);
-            hb_tls_verified(c->tls, !c->refused            ? HB_OK
-                                    : c->f->custom_verify ? HB_E_TLS_VERIFY_REFUSED   /* certificate_unknown */
-                                                          : HB_E_TLS_NO_CREDENTIAL); /* handshake_failure, as theirs */
+            c->refused = c->f->verify_fail && (c->f->verify_peer || c->f->custom_verify ||
+                                               c->f->require_client_cert || !c->f->expect_verify_result);
+            hb_tls_verified(c->tls, !c->refused ? HB_OK
+                                    : c->f->custom_verify
+                                        ? HB_E_TLS_VERIFY_REFUSED  /* certificate_unknown */
+                                        : HB_E_TLS_NO_CREDENTIAL); /* handshake_failure, as theirs */
             break;
         case HB_TLS_SESSION:
             memcpy(c->session, e.data.p, e.data.len);
@@ -203,7 +205,9 @@ static bool pump(struct conn *c)
 static int tls_error(struct conn *c)
 {
     (void)flush_out(c);
-    (void)fprintf(stderr, ":%s:\nhauberk: %s\n", c->refused ? "CERTIFICATE_VERIFY_FAILED" : shim_error_name(c->code, c->alert), hb_err_sentence(c->code));
+    (void)fprintf(stderr, ":%s:\nhauberk: %s\n",
+                  c->refused ? "CERTIFICATE_VERIFY_FAILED" : shim_error_name(c->code, c->alert),
+                  hb_err_sentence(c->code));
     /* the runner reads our alert before it sees the end of the stream */
     (void)shutdown(c->fd, SHUT_WR);
     uint8_t rest[4096];
@@ -241,7 +245,8 @@ static int check(struct conn *c, bool resumption, bool want_resumed)
     const char *alpn = i->alpn > 0 ? hb_tls_config_alpn(c->side->config, i->alpn - 1u) : "";
 
     if (resumption && i->resumed != want_resumed) {
-        return fail(want_resumed ? "session was not resumed" : "session was resumed, and should not have been");
+        return fail(want_resumed ? "session was not resumed"
+                                 : "session was resumed, and should not have been");
     }
     if (f->expect_version != 0 && i->version != f->expect_version) {
         return fail("unexpected version");
@@ -264,7 +269,8 @@ static int check(struct conn *c, bool resumption, bool want_resumed)
     if (f->expect_server_name != NULL && strcmp(c->server_name, f->expect_server_name) != 0) {
         return fail("unexpected server name");
     }
-    if (f->expect_ocsp_response != NULL && !i->resumed) { /* a resumed session has no certificate to staple to */
+    if (f->expect_ocsp_response != NULL &&
+        !i->resumed) { /* a resumed session has no certificate to staple to */
         struct hb_span want = shim_base64(f->expect_ocsp_response);
         if (!hb_span_eq(want, hb_span(c->staple, c->staple_len))) {
             return fail("unexpected OCSP response");
@@ -345,8 +351,10 @@ static int talk(struct conn *c, bool resumption, bool want_resumed)
         uint8_t *bytes = malloc((size_t)f->export_len);
         struct hb_span context = hb_span_str(f->export_context != NULL ? f->export_context : "");
         enum hb_code code = f->use_export_context || hb_tls_info(c->tls)->version == 0x0304
-                                ? hb_tls_export(c->tls, f->export_label != NULL ? f->export_label : "", context, bytes, (size_t)f->export_len)
-                                : hb_tls_export_plain(c->tls, f->export_label != NULL ? f->export_label : "", bytes, (size_t)f->export_len);
+                                ? hb_tls_export(c->tls, f->export_label != NULL ? f->export_label : "",
+                                                context, bytes, (size_t)f->export_len)
+                                : hb_tls_export_plain(c->tls, f->export_label != NULL ? f->export_label : "",
+                                                      bytes, (size_t)f->export_len);
         if (code != HB_OK || !write_data(c, bytes, (size_t)f->export_len)) {
             return fail("exporter");
         }
@@ -355,7 +363,8 @@ static int talk(struct conn *c, bool resumption, bool want_resumed)
     if (f->shim_writes_first && !write_data(c, "hello", 5)) {
         return fail("write");
     }
-    if (f->server) { /* tickets leave with the first write; the runner may wait for them before it says anything */
+    if (f->server) { /* tickets leave with the first write; the runner may wait for them before it says
+                        anything */
         (void)write_data(c, "", 0);
     }
     if (f->shim_shuts_down) {
@@ -383,14 +392,17 @@ static int talk(struct conn *c, bool resumption, bool want_resumed)
 
 static int dial(bool ipv6, uint16_t port)
 {
-    struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
-    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 a6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+    struct sockaddr_in a4 = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
         return -1;
     }
-    if ((ipv6 ? connect(fd, (struct sockaddr *)&a6, sizeof a6) : connect(fd, (struct sockaddr *)&a4, sizeof a4)) != 0) {
+    if ((ipv6 ? connect(fd, (struct sockaddr *)&a6, sizeof a6)
+              : connect(fd, (struct sockaddr *)&a4, sizeof a4)) != 0) {
         (void)close(fd);
         return -1;
     }

@@ -40,7 +40,7 @@ struct play {
     enum hb_code why;
     bool asked; /* ...which no line has mentioned yet */
     bool closed, backend_touched, in_tls;
-    bool opaque;                       /* the player itself relays */
+    bool opaque; /* the player itself relays */
     bool failed;
     bool excused; /* MODE_POOR: the session had no memory, and closed */
     bool shame;   /* what nothing excuses */

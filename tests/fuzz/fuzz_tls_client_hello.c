@@ -1,5 +1,5 @@
-/* fuzz_tls_client_hello.c: any bytes as a ClientHello: parsed, and if that went well negotiated. Invariants: every
- * span of the offer lies in the input; what is chosen was offered (PRO-04). */
+/* fuzz_tls_client_hello.c: any bytes as a ClientHello: parsed, and if that went well negotiated. Invariants:
+ * every span of the offer lies in the input; what is chosen was offered (PRO-04). */
 #include "testenv.h"
 
 #include "negotiate.h"
@@ -22,8 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (hb_hello_parse(hb_span(data, len), &o) != HB_OK) {
         return 0;
     }
-    const struct hb_span spans[] = {o.random, o.session_id, o.suites,     o.compression, o.versions,     o.groups,
-                                    o.sigalgs, o.alpn,      o.key_shares, o.server_name, o.renegotiation};
+    const struct hb_span spans[] = {o.random,     o.session_id,  o.suites,       o.compression,
+                                    o.versions,   o.groups,      o.sigalgs,      o.alpn,
+                                    o.key_shares, o.server_name, o.renegotiation};
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
         inside(spans[i], data, len);
     }

@@ -1,5 +1,6 @@
-/* fuzz_tls_record.c: any bytes as the wire of a server connection, in one or two pieces. Invariants: nothing comes
- * after FAILED, no DATA before READY (which no input reaches without keys), at most one alert, no memory left. */
+/* fuzz_tls_record.c: any bytes as the wire of a server connection, in one or two pieces. Invariants: nothing
+ * comes after FAILED, no DATA before READY (which no input reaches without keys), at most one alert, no
+ * memory left. */
 #include "testenv.h"
 
 #include <hb/tls.h>

@@ -24,7 +24,8 @@ static struct gw_conf *load(const char *line, struct gw_problems *p)
     memset(p, 0, sizeof *p);
     (void)snprintf(copy, sizeof copy, "%s", line);
     for (char *w = strtok_r(copy, " ", &save); w != NULL && argc < 20; w = strtok_r(NULL, " ", &save)) {
-        (void)snprintf(words[argc], sizeof words[argc], "%s%s", w[0] == '@' ? getenv("CERTS") : "", w[0] == '@' ? w + 1 : w);
+        (void)snprintf(words[argc], sizeof words[argc], "%s%s", w[0] == '@' ? getenv("CERTS") : "",
+                       w[0] == '@' ? w + 1 : w);
         argv[argc] = words[argc];
         argc++;
     }
@@ -41,8 +42,10 @@ static void settings(void **state)
 {
     (void)state;
     struct gw_problems p;
-    struct gw_conf *c = load("--listen imap://127.0.0.1:1143 --backend 127.0.0.1 --listen pop3s://[::1] --backend [::1]:1110 "
-                             "--workers 3 --log json --host mx.test" CERT, &p);
+    struct gw_conf *c =
+        load("--listen imap://127.0.0.1:1143 --backend 127.0.0.1 --listen pop3s://[::1] --backend [::1]:1110 "
+             "--workers 3 --log json --host mx.test" CERT,
+             &p);
     assert_non_null(c);
     assert_int_equal(c->num_listeners, 2);
     assert_int_equal(c->workers, 3);
@@ -81,14 +84,21 @@ static void mistakes(void **state)
         {"--listen tls://127.0.0.1 --backend 127.0.0.1:1" CERT, "a port is needed"},
         {"--listen imap://127.0.0.1:1143 --backend imaps://x:1" CERT, "tls://HOST:PORT"},
         {"--listen imap://127.0.0.1:1143 --backend 192.0.2.1:143" CERT, "trusted-network"},
-        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --profile old" CERT, "intermediate or modern or legacy"},
-        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --tls-max 1.4" CERT, "1.0 or 1.1 or 1.2 or 1.3"},
+        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --profile old" CERT,
+         "intermediate or modern or legacy"},
+        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --tls-max 1.4" CERT,
+         "1.0 or 1.1 or 1.2 or 1.3"},
         {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --tls-max 1.1" CERT, "leave no TLS version"},
-        {"--listen tls://127.0.0.1:1143 --backend 127.0.0.1:1 --client-auth require" CERT, "client-auth needs a client-ca"},
-        {"--listen tls://127.0.0.1:1143 --backend 127.0.0.1:1 --tickets 5" CERT, "tickets is a number from 0 to 4"},
+        {"--listen tls://127.0.0.1:1143 --backend 127.0.0.1:1 --client-auth require" CERT,
+         "client-auth needs a client-ca"},
+        {"--listen tls://127.0.0.1:1143 --backend 127.0.0.1:1 --tickets 5" CERT,
+         "tickets is a number from 0 to 4"},
         {"--listen tls://127.0.0.1:1143 --backend 127.0.0.1:1 --groups x25519,kyber" CERT, "kyber"},
-        {"--listen tls://127.0.0.1:1143 --backend tls://127.0.0.1:1 --backend-ca /nowhere.pem" CERT, "/nowhere.pem"},
-        {"--listen tls://127.0.0.1:1143 --backend tls://127.0.0.1:1 --backend-verify pin --backend-pin 12" CERT, "64 hexadecimal digits"},
+        {"--listen tls://127.0.0.1:1143 --backend tls://127.0.0.1:1 --backend-ca /nowhere.pem" CERT,
+         "/nowhere.pem"},
+        {"--listen tls://127.0.0.1:1143 --backend tls://127.0.0.1:1 --backend-verify pin --backend-pin "
+         "12" CERT,
+         "64 hexadecimal digits"},
         {"--listen smtp://127.0.0.1:1025 --backend 127.0.0.1:1 --public-mx" CERT, "RFC 3207"},
         {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --workers x" CERT, "from 1 to 64"},
         {"--config x --listen imap://127.0.0.1:1 --backend 127.0.0.1:1", "goes without --listen"},

@@ -1,4 +1,5 @@
-/* wheel.c: every timer goes off once, never early, at most a second late; moved, removed and far ones, too. */
+/* wheel.c: every timer goes off once, never early, at most a second late; moved, removed and far ones, too.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +65,8 @@ static void timers_go_off_on_time(void **state)
         assert_int_equal(all[i].fired, deadline[i] != 0);
         if (all[i].fired) {
             assert_true(all[i].fired_at >= deadline[i]);
-            assert_true(all[i].fired_at <= deadline[i] + 4); /* the turns above are up to three seconds apart */
+            assert_true(all[i].fired_at <=
+                        deadline[i] + 4); /* the turns above are up to three seconds apart */
         }
     }
 }

@@ -1,6 +1,6 @@
-/* dot.c against the plainest way to say it: the content ends behind the first CRLF.CRLF (or .CRLF at once), and a
- * bare CR or LF is one without its partner; over all strings of six bytes from the alphabet that matters, in every
- * cut (SMTP-05, SMTP-06, ATK-46). */
+/* dot.c against the plainest way to say it: the content ends behind the first CRLF.CRLF (or .CRLF at once),
+ * and a bare CR or LF is one without its partner; over all strings of six bytes from the alphabet that
+ * matters, in every cut (SMTP-05, SMTP-06, ATK-46). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,8 @@ static struct hb_dot_result oracle(const char *s, size_t len, bool strict)
         if (strict && lf != after_cr) {
             return (struct hb_dot_result){i, false, true};
         }
-        if (lf && after_cr && i >= 2 && s[i - 2] == '.' && (i == 2 || (i >= 4 && s[i - 3] == '\n' && s[i - 4] == '\r'))) {
+        if (lf && after_cr && i >= 2 && s[i - 2] == '.' &&
+            (i == 2 || (i >= 4 && s[i - 3] == '\n' && s[i - 4] == '\r'))) {
             return (struct hb_dot_result){i + 1, true, false};
         }
     }

@@ -118,8 +118,9 @@ static void events(struct duo *d, struct duo_end *end)
             uint8_t sig[1024];
             size_t len = 0;
             end->sign_later_seen = true;
-            assert_int_equal(hb_cred_sign(e.sign.cred, &d->t.env, e.sign.scheme, e.sign.input, sig, sizeof sig, &len),
-                             HB_OK);
+            assert_int_equal(
+                hb_cred_sign(e.sign.cred, &d->t.env, e.sign.scheme, e.sign.input, sig, sizeof sig, &len),
+                HB_OK);
             hb_tls_signed(end->tls, hb_span(sig, len));
             break;
         }

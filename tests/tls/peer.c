@@ -115,8 +115,9 @@ static void take_events(struct peer *p)
         case HB_TLS_SIGN: {
             uint8_t sig[1024];
             size_t len = 0;
-            assert_int_equal(hb_cred_sign(e.sign.cred, &p->t.env, e.sign.scheme, e.sign.input, sig, sizeof sig, &len),
-                             HB_OK);
+            assert_int_equal(
+                hb_cred_sign(e.sign.cred, &p->t.env, e.sign.scheme, e.sign.input, sig, sizeof sig, &len),
+                HB_OK);
             hb_tls_signed(p->tls, hb_span(sig, len));
             break;
         }

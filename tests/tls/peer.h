@@ -21,10 +21,10 @@ struct peer {
     SSL *ssl;
     BIO *to_peer, *from_peer; /* what OpenSSL reads, what it wrote */
     enum peer_cut cut;
-    bool reclaim;             /* use hb_tls_held/reclaim as the gateway does */
+    bool reclaim; /* use hb_tls_held/reclaim as the gateway does */
     bool ready, closed, failed;
     struct hb_tls_event failure;
-    uint8_t got[1 << 16];     /* plaintext that reached us (the last 64 KiB of it, from the start) */
+    uint8_t got[1 << 16]; /* plaintext that reached us (the last 64 KiB of it, from the start) */
     size_t got_len, got_total;
     char sni[256];
     size_t wire_in, wire_out;

@@ -1,5 +1,5 @@
-/* Both roles of the engine against each other: versions x groups x certificates x client certificates x resumption x
- * PSK, bytes whole, one by one and in random cuts. Rows name the requirements they are for. */
+/* Both roles of the engine against each other: versions x groups x certificates x client certificates x
+ * resumption x PSK, bytes whole, one by one and in random cuts. Rows name the requirements they are for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 struct row {
     const char *name, *certs, *client_certs;
     enum hb_tls_profile server, client;
-    uint16_t version;  /* both sides' highest; 0: any */
+    uint16_t version;   /* both sides' highest; 0: any */
     uint16_t groups[2]; /* the server's; 0: default */
     enum hb_tls_auth auth;
     bool tickets, psk, psk12;
@@ -69,7 +69,8 @@ static void configure(struct duo *d, const struct row *r, struct hb_ticket_keys 
             hb_tls_config_tickets(c, keys, hb_span_str("imap 127.0.0.1:143"), 1, 7200);
         }
         if (r->psk) {
-            assert_int_equal(hb_tls_config_add_psk(c, hb_span_str("gateway-1"), hb_span_str("0123456789abcdef0123456789abcdef")),
+            assert_int_equal(hb_tls_config_add_psk(c, hb_span_str("gateway-1"),
+                                                   hb_span_str("0123456789abcdef0123456789abcdef")),
                              HB_OK);
         }
         if (r->psk12) {
@@ -86,7 +87,8 @@ static void configure(struct duo *d, const struct row *r, struct hb_ticket_keys 
 static void check(struct duo *d, const struct row *r, bool resumed)
 {
     if (!d->client.ready || !d->server.ready) {
-        fail_msg("%s: client %s, server %s", r->name, hb_err_name(d->client.failure.code), hb_err_name(d->server.failure.code));
+        fail_msg("%s: client %s, server %s", r->name, hb_err_name(d->client.failure.code),
+                 hb_err_name(d->server.failure.code));
     }
     const struct hb_tls_info *c = hb_tls_info(d->client.tls);
     const struct hb_tls_info *s = hb_tls_info(d->server.tls);
@@ -109,8 +111,10 @@ static void check(struct duo *d, const struct row *r, bool resumed)
     }
     uint8_t a[32];
     uint8_t b[32];
-    assert_int_equal(hb_tls_export(d->client.tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), a, sizeof a), HB_OK);
-    assert_int_equal(hb_tls_export(d->server.tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), b, sizeof b), HB_OK);
+    assert_int_equal(hb_tls_export(d->client.tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), a, sizeof a),
+                     HB_OK);
+    assert_int_equal(hb_tls_export(d->server.tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), b, sizeof b),
+                     HB_OK);
     assert_memory_equal(a, b, sizeof a);
     duo_chat(d);
     if (c->version == 0x0304) { /* T13-18: both ways, asked for and not */

@@ -1,5 +1,5 @@
-/* Whole handshakes with OpenSSL as the client: versions x suites x groups x certificates x ALPN x names, bytes
- * whole, one by one and in random cuts; data both ways; key updates; close. */
+/* Whole handshakes with OpenSSL as the client: versions x suites x groups x certificates x ALPN x names,
+ * bytes whole, one by one and in random cuts; data both ways; key updates; close. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 struct row {
     const char *name, *certs;
     enum hb_tls_profile profile;
-    int version; /* the client's only one; 0 any */
+    int version;                                        /* the client's only one; 0 any */
     const char *suites, *groups, *sigalgs, *sni, *alpn; /* the client's; NULL: its default */
     /* what must come of it */
     const char *want_version, *want_suite, *want_group, *want_sigalg;
@@ -151,7 +151,8 @@ static void export_alike(struct peer *p)
     uint8_t theirs[32];
 
     assert_int_equal(hb_tls_export(p->tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), ours, 32), HB_OK);
-    assert_int_equal(SSL_export_keying_material(p->ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 1), 1);
+    assert_int_equal(
+        SSL_export_keying_material(p->ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 1), 1);
     assert_memory_equal(ours, theirs, 32);
 }
 
@@ -163,7 +164,8 @@ static void key_updates(struct peer *p)
         return;
     }
     for (int i = 0; i < 3; i++) { /* T13-18 */
-        assert_int_equal(SSL_key_update(p->ssl, i == 1 ? SSL_KEY_UPDATE_NOT_REQUESTED : SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(
+            SSL_key_update(p->ssl, i == 1 ? SSL_KEY_UPDATE_NOT_REQUESTED : SSL_KEY_UPDATE_REQUESTED), 1);
         size_t before = p->got_total;
         assert_int_equal(SSL_write(p->ssl, "x", 1), 1);
         peer_pump(p);

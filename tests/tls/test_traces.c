@@ -1,5 +1,5 @@
-/* RFC 8448 and the PRF: the key schedule, record protection, signatures and Finished of real handshakes (KS-01,
- * REC-08, T13-07, T13-14, T13-15, T12-01). */
+/* RFC 8448 and the PRF: the key schedule, record protection, signatures and Finished of real handshakes
+ * (KS-01, REC-08, T13-07, T13-14, T13-15, T12-01). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,8 @@ static void check_server_flight(struct hb_span flight, const char *section, stru
                                 const struct hb_ks13_handshake *ks, bool has_request)
 {
     struct hb_span ee = vec_value(FILE_8448, section, "Message_EncryptedExtensions");
-    struct hb_span cr = has_request ? vec_value(FILE_8448, section, "Message_CertificateRequest") : hb_span(NULL, 0);
+    struct hb_span cr =
+        has_request ? vec_value(FILE_8448, section, "Message_CertificateRequest") : hb_span(NULL, 0);
     struct hb_span ct = vec_value(FILE_8448, section, "Message_Server_Certificate");
     struct hb_span cv = vec_value(FILE_8448, section, "Message_Server_CertificateVerify");
     struct hb_span fin = vec_value(FILE_8448, section, "Message_Server_Finished");
@@ -85,7 +86,8 @@ static void check_server_flight(struct hb_span flight, const char *section, stru
     assert_int_equal(want.len, sizeof input);
     assert_memory_equal(input, want.p, sizeof input);
 
-    struct hb_cur c = hb_cur(hb_span_skip(ct, 4)); /* and the signature over them verifies with their certificate */
+    struct hb_cur c =
+        hb_cur(hb_span_skip(ct, 4)); /* and the signature over them verifies with their certificate */
     (void)hb_cur_u8(&c);
     struct hb_cur list = hb_cur_vec24(&c);
     struct hb_cur der = hb_cur_vec24(&list);
@@ -99,7 +101,8 @@ static void check_server_flight(struct hb_span flight, const char *section, stru
     struct hb_span sig = hb_span_skip(cv, 8);
     assert_int_equal(hb_verify(key, hb_sigalg_find(scheme), hb_span(input, sizeof input), sig), HB_OK);
     input[100] ^= 1;
-    assert_int_equal(hb_verify(key, hb_sigalg_find(scheme), hb_span(input, sizeof input), sig), HB_E_TLS_BAD_SIGNATURE);
+    assert_int_equal(hb_verify(key, hb_sigalg_find(scheme), hb_span(input, sizeof input), sig),
+                     HB_E_TLS_BAD_SIGNATURE);
     hb_pubkey_free(&env.env, &key);
 
     uint8_t digest[64];
@@ -148,8 +151,8 @@ static void trace(const char *section, bool retried, bool has_request)
     hb_ks13_to_handshake(suite->hash, early, hb_span(shared, group->shared_len), digest, &ks);
     install(&server, suite, ks.server);
     install(&client, suite, ks.client);
-    struct hb_span flight =
-        open_record(&server, vec_value(FILE_8448, section, "Record_ServerHandshakeMessages"), HB_REC_HANDSHAKE);
+    struct hb_span flight = open_record(
+        &server, vec_value(FILE_8448, section, "Record_ServerHandshakeMessages"), HB_REC_HANDSHAKE);
     check_server_flight(flight, section, &t, &ks, has_request);
 
     hb_transcript_now(&t, digest);
@@ -159,21 +162,25 @@ static void trace(const char *section, bool retried, bool has_request)
     }
     uint8_t mac[64];
     hb_ks13_finished(suite->hash, ks.client, digest, mac);
-    struct hb_span fin = open_record(&client, vec_value(FILE_8448, section, "Record_ClientFinished"), HB_REC_HANDSHAKE);
+    struct hb_span fin =
+        open_record(&client, vec_value(FILE_8448, section, "Record_ClientFinished"), HB_REC_HANDSHAKE);
     assert_int_equal(fin.len, 36);
     assert_memory_equal(fin.p + 4, mac, 32);
 
     install(&client, suite, app.client);
     install(&server, suite, app.server);
     if (strcmp(section, "Simple_1RTT_Handshake") == 0) {
-        (void)open_record(&server, vec_value(FILE_8448, section, "Record_NewSessionTicket"), HB_REC_HANDSHAKE);
+        (void)open_record(&server, vec_value(FILE_8448, section, "Record_NewSessionTicket"),
+                          HB_REC_HANDSHAKE);
         struct hb_span want = vec_value(FILE_8448, section, "Client_AppData");
-        struct hb_span got = open_record(&client, vec_value(FILE_8448, section, "Record_Client_AppData"), HB_REC_DATA);
+        struct hb_span got =
+            open_record(&client, vec_value(FILE_8448, section, "Record_Client_AppData"), HB_REC_DATA);
         assert_true(hb_span_eq(got, want));
         got = open_record(&server, vec_value(FILE_8448, section, "Record_Server_AppData"), HB_REC_DATA);
         assert_true(hb_span_eq(got, vec_value(FILE_8448, section, "Server_AppData")));
     }
-    struct hb_span bye = open_record(&client, vec_value(FILE_8448, section, "Record_Client_CloseNotify"), HB_REC_ALERT);
+    struct hb_span bye =
+        open_record(&client, vec_value(FILE_8448, section, "Record_Client_CloseNotify"), HB_REC_ALERT);
     assert_memory_equal(bye.p, "\1\0", 2);
     bye = open_record(&server, vec_value(FILE_8448, section, "Record_Server_CloseNotify"), HB_REC_ALERT);
     assert_memory_equal(bye.p, "\1\0", 2);

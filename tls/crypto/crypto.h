@@ -173,8 +173,8 @@ const struct hb_sigalg *hb_sigalg_find(uint16_t id);
 /* True if a key of this kind can make the scheme's signatures; in TLS 1.2 ECDSA's curve is free. */
 bool hb_sigalg_fits(const struct hb_sigalg *alg, enum hb_key_kind kind, bool tls13);
 
-/* RSA key transport (RFC 5246 7.4.7.1). Decryption gives 48 bytes whatever comes: random ones if the ciphertext is
- * bad, in the same time (CT-03). */
+/* RSA key transport (RFC 5246 7.4.7.1). Decryption gives 48 bytes whatever comes: random ones if the
+ * ciphertext is bad, in the same time (CT-03). */
 HB_MUST_USE enum hb_code hb_rsa_decrypt_premaster(const struct hb_privkey *key, const struct hb_env *env,
                                                   uint16_t client_version, struct hb_span ciphertext,
                                                   uint8_t premaster[48]);

@@ -606,8 +606,9 @@ enum hb_code hb_verify(const struct hb_pubkey *key, const struct hb_sigalg *alg,
 
 /* ---- RSA key transport ---- */
 
-enum hb_code hb_rsa_decrypt_premaster(const struct hb_privkey *key, const struct hb_env *env, uint16_t client_version,
-                                      struct hb_span ciphertext, uint8_t premaster[48])
+enum hb_code hb_rsa_decrypt_premaster(const struct hb_privkey *key, const struct hb_env *env,
+                                      uint16_t client_version, struct hb_span ciphertext,
+                                      uint8_t premaster[48])
 {
     uint8_t buf[48];
     mpz_t c;

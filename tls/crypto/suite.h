@@ -1,10 +1,16 @@
-/* suite.h: the cipher suites as a table: number, name, versions, key exchange, certificate, protection, hash. */
+/* suite.h: the cipher suites as a table: number, name, versions, key exchange, certificate, protection, hash.
+ */
 #ifndef HB_SUITE_H
 #define HB_SUITE_H
 
 #include "crypto.h"
 
-enum hb_suite_auth { HB_AUTH_ANY, HB_AUTH_ECDSA, HB_AUTH_RSA, HB_AUTH_PSK }; /* ANY: TLS 1.3; ECDSA covers EdDSA (RFC 8422) */
+enum hb_suite_auth {
+    HB_AUTH_ANY,
+    HB_AUTH_ECDSA,
+    HB_AUTH_RSA,
+    HB_AUTH_PSK
+}; /* ANY: TLS 1.3; ECDSA covers EdDSA (RFC 8422) */
 enum hb_suite_kx {
     HB_KX_13, /* not the suite's business */
     HB_KX_ECDHE,

@@ -1,6 +1,7 @@
 /* hs/auth.c: certificates on both sides of a handshake.
- * Order (tls.md section 8): form, then judgement (path, name, pin), then the signature; each failure has its own code.
- * Nothing here trusts a name from the network: what must be in the certificate is what the caller asked for. */
+ * Order (tls.md section 8): form, then judgement (path, name, pin), then the signature; each failure has its
+ * own code. Nothing here trusts a name from the network: what must be in the certificate is what the caller
+ * asked for. */
 #include "auth.h"
 
 #include "../x509/cert.h"
@@ -83,8 +84,10 @@ static bool kind_fits(const struct hb_tls *t, enum hb_key_kind kind)
     if (t->hs->client == NULL || t->info.version == 0x0304) {
         return true;
     }
-    const struct hb_kex *curve = kind == HB_KEY_P256 ? &hb_secp256r1 : kind == HB_KEY_P384 ? &hb_secp384r1
-                                 : kind == HB_KEY_P521 ? &hb_secp521r1 : NULL;
+    const struct hb_kex *curve = kind == HB_KEY_P256   ? &hb_secp256r1
+                                 : kind == HB_KEY_P384 ? &hb_secp384r1
+                                 : kind == HB_KEY_P521 ? &hb_secp521r1
+                                                       : NULL;
     bool offered = curve == NULL; /* RFC 8422 5.1: the curve of a certificate is one of those offered */
     for (unsigned i = 0; i < t->config->num_groups; i++) {
         offered = offered || t->config->groups[i] == curve;
@@ -188,7 +191,8 @@ void hb_auth_input13(struct hb_tls *t, bool server)
     hs->sign_span = hb_bld_span(&b);
 }
 
-/* TLS 1.3 with a staple: the leaf's entry gets an extension, so the stored message cannot be used as it stands. */
+/* TLS 1.3 with a staple: the leaf's entry gets an extension, so the stored message cannot be used as it
+ * stands. */
 static void put_stapled(struct hb_bld *b, const struct hb_cred *cred)
 {
     struct hb_cur list = hb_cur(hb_span_skip(cred->msg12, 3));

@@ -1,15 +1,15 @@
-/* hs/auth.h: the peer's certificate: taken, judged, and its signature checked; and our own, when asked. Both roles,
- * both versions. */
+/* hs/auth.h: the peer's certificate: taken, judged, and its signature checked; and our own, when asked. Both
+ * roles, both versions. */
 #ifndef HB_AUTH_H
 #define HB_AUTH_H
 
 #include "hs.h"
 
-/* Takes a Certificate message into hs->chain (and a staple of TLS 1.3 into hs->staple). *empty: none was sent, which
- * the caller judges. */
+/* Takes a Certificate message into hs->chain (and a staple of TLS 1.3 into hs->staple). *empty: none was
+ * sent, which the caller judges. */
 HB_MUST_USE enum hb_code hb_auth_take_chain(struct hb_tls *t, struct hb_span body, bool *empty);
-/* Judges hs->chain by the config and keeps the key and the identity. Then, if the caller wants to judge too, *next
- * becomes wait, else done. */
+/* Judges hs->chain by the config and keeps the key and the identity. Then, if the caller wants to judge too,
+ * *next becomes wait, else done. */
 HB_MUST_USE enum hb_code hb_auth_judge(struct hb_tls *t, uint8_t done, uint8_t wait, uint8_t *next);
 /* The caller's verdict. */
 HB_MUST_USE enum hb_code hb_auth_verdict(struct hb_tls *t);

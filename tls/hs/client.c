@@ -8,7 +8,8 @@
 
 static const uint8_t sentinel[] = {'D', 'O', 'W', 'N', 'G', 'R', 'D'}; /* RFC 8446 4.1.3 */
 
-/* A session of TLS 1.3 is offered as a PSK, one of 1.2 as a ticket with a session id of our choice (RFC 5077 3.4). */
+/* A session of TLS 1.3 is offered as a PSK, one of 1.2 as a ticket with a session id of our choice (RFC
+ * 5077 3.4). */
 static void choose_session(struct hb_tls *t)
 {
     struct hb_hs *hs = t->hs;
@@ -16,8 +17,8 @@ static void choose_session(struct hb_tls *t)
     struct hb_session *s = &cl->session;
     const struct hb_suite *suite = hb_suite_find(s->suite);
     uint64_t now = t->env->wall(t->env->ctx);
-    bool fits = s->version != 0 && suite != NULL && s->version >= t->config->lowest && s->version <= t->config->highest &&
-                now >= s->made && now - s->made < s->lifetime &&
+    bool fits = s->version != 0 && suite != NULL && s->version >= t->config->lowest &&
+                s->version <= t->config->highest && now >= s->made && now - s->made < s->lifetime &&
                 hb_span_caseeq(hb_span(s->name, s->name_len), hb_span_str(hs->server_name));
 
     if (fits && s->version == 0x0304) {

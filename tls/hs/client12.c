@@ -1,10 +1,11 @@
 /* hs/client12.c: TLS 1.2, client (RFC 5246 7.3, RFC 5077).
  *
  *   ClientHello --->                                                              C_HELLO
- *     <--- ServerHello, Certificate*, CertificateStatus*, ServerKeyExchange*,     C12_CERTIFICATE ... C12_KEY_EXCHANGE
- *          CertificateRequest*, ServerHelloDone                                   C12_REQUEST_OR_DONE, C12_DONE
- *   Certificate*, ClientKeyExchange, CertificateVerify*, [CCS], Finished --->     C12_SEND_FLIGHT, ..._SIGNING, ..._FINISHED
- *     <--- NewSessionTicket*, [CCS], Finished                                     C12_TICKET, C12_CCS, C12_FINISHED
+ *     <--- ServerHello, Certificate*, CertificateStatus*, ServerKeyExchange*,     C12_CERTIFICATE ...
+ * C12_KEY_EXCHANGE CertificateRequest*, ServerHelloDone C12_REQUEST_OR_DONE, C12_DONE Certificate*,
+ * ClientKeyExchange, CertificateVerify*, [CCS], Finished --->     C12_SEND_FLIGHT, ..._SIGNING, ..._FINISHED
+ *     <--- NewSessionTicket*, [CCS], Finished                                     C12_TICKET, C12_CCS,
+ * C12_FINISHED
  *
  * Resumed: behind ServerHello at once NewSessionTicket*, [CCS], Finished, then ours. */
 #include "auth.h"
@@ -61,7 +62,8 @@ enum hb_code hb_client12_hello(struct hb_tls *t, const struct hb_answer *a, uint
     t->info.ems = (a->has & HB_ASK_EMS) != 0;
     cl->expects_ticket = (a->has & HB_ASK_TICKET) != 0;
     cl->expects_status = (a->has & HB_ASK_STATUS) != 0;
-    bool echoed = a->session_id.len > 0 && hb_span_eq(a->session_id, hb_span(hs->session_id, hs->session_id_len));
+    bool echoed =
+        a->session_id.len > 0 && hb_span_eq(a->session_id, hb_span(hs->session_id, hs->session_id_len));
     if (echoed && !cl->offered_ticket12) {
         return HB_E_TLS_SESSION_ID; /* the id of compatibility names no session */
     }
@@ -161,7 +163,8 @@ static enum hb_code on_request(struct hb_tls *t, struct hb_span body, uint8_t *n
         return HB_E_TLS_UNEXPECTED_MESSAGE; /* RFC 4279 2 */
     }
     (void)hb_cur_rest(&names);
-    if (!hb_cur_end(&c) || hb_cur_left(&types) == 0 || hb_cur_left(&schemes) == 0 || hb_cur_left(&schemes) % 2 != 0) {
+    if (!hb_cur_end(&c) || hb_cur_left(&types) == 0 || hb_cur_left(&schemes) == 0 ||
+        hb_cur_left(&schemes) % 2 != 0) {
         return HB_E_TLS_DECODE;
     }
     t->hs->client->asked = true;
@@ -246,7 +249,8 @@ static enum hb_code on_ticket(struct hb_tls *t, struct hb_span body, uint8_t *ne
     s.lifetime = hint == 0 || hint > 604800 ? 604800 : hint;
     memcpy(s.secret, t->secrets.v12.master, HB_MASTER_LEN);
     s.secret_len = HB_MASTER_LEN;
-    hb_client_keep(t, &s, hb_cur_rest(&ticket)); /* told at READY: only a finished handshake is worth keeping */
+    hb_client_keep(t, &s,
+                   hb_cur_rest(&ticket)); /* told at READY: only a finished handshake is worth keeping */
     hb_wipe(&s, sizeof s);
     return HB_OK;
 }

@@ -1,7 +1,8 @@
 /* hs/client13.c: TLS 1.3, client (RFC 8446 section 2, appendix A.1).
  *
  *   ClientHello                    --------->                             C_HELLO
- *                                  <---------  HelloRetryRequest*         C13_SEND_HELLO_AGAIN, C13_HELLO_AGAIN
+ *                                  <---------  HelloRetryRequest*         C13_SEND_HELLO_AGAIN,
+ * C13_HELLO_AGAIN
  *                                  <---------  ServerHello
  *                                  <---------  {EncryptedExtensions}      C13_EXTENSIONS
  *                                              {CertificateRequest*}      C13_REQUEST_OR_CERTIFICATE
@@ -53,7 +54,8 @@ static enum hb_code on_retry(struct hb_tls *t, const struct hb_answer *a, uint8_
     hb_transcript_retry(&hs->transcript);
     hs->retried = true;
     t->info.retried = true;
-    if (hs->psk_len > 0 && hs->choice.suite->hash != (cl->psk != NULL ? cl->psk->hash : hb_suite_find(cl->session.suite)->hash)) {
+    if (hs->psk_len > 0 && hs->choice.suite->hash !=
+                               (cl->psk != NULL ? cl->psk->hash : hb_suite_find(cl->session.suite)->hash)) {
         hb_wipe(hs->psk, sizeof hs->psk); /* it cannot go with this suite any more (4.1.4) */
         hs->psk_len = 0;
     }
@@ -111,8 +113,8 @@ static enum hb_code take_psk(struct hb_tls *t, const struct hb_answer *a, uint8_
     return HB_OK;
 }
 
-/* The messages up to here are hashed by now; the ServerHello itself is added on a copy, the interpreter does it again
- * for good. */
+/* The messages up to here are hashed by now; the ServerHello itself is added on a copy, the interpreter does
+ * it again for good. */
 static enum hb_code handshake_keys(struct hb_tls *t, const struct hb_answer *a)
 {
     struct hb_hs *hs = t->hs;
@@ -175,7 +177,8 @@ void hb_client13_keys(struct hb_tls *t)
 
     hs->derive_after = false;
     hb_transcript_now(&hs->transcript, digest);
-    hb_ks13_to_handshake(hs->transcript.hash, hs->early, hb_span(hs->shared, hs->shared_len), digest, &hs->ks);
+    hb_ks13_to_handshake(hs->transcript.hash, hs->early, hb_span(hs->shared, hs->shared_len), digest,
+                         &hs->ks);
     hb_wipe(hs->early, sizeof hs->early);
     hb_wipe(hs->shared, sizeof hs->shared);
     hb_wipe(hs->client->priv, sizeof hs->client->priv);
@@ -264,7 +267,8 @@ static enum hb_code on_certificate(struct hb_tls *t, struct hb_span body, uint8_
     bool empty;
 
     HB_TRY(hb_auth_take_chain(t, body, &empty));
-    return empty ? HB_E_TLS_CERTIFICATE_EMPTY : hb_auth_judge(t, HB_C13_CERTIFICATE_VERIFY, HB_C13_VERIFYING, next);
+    return empty ? HB_E_TLS_CERTIFICATE_EMPTY
+                 : hb_auth_judge(t, HB_C13_CERTIFICATE_VERIFY, HB_C13_VERIFYING, next);
 }
 
 static enum hb_code on_verdict(struct hb_tls *t, struct hb_span body, uint8_t *next)

@@ -1,7 +1,7 @@
 /* hs/client_hello.c: our ClientHello.
- * Both hellos of a handshake are written by the same code from the same scratch, so the second repeats the first in
- * everything but what a HelloRetryRequest changes (RFC 8446 4.1.2). Extensions come in a fixed order; GREASE values
- * (RFC 8701) stand where servers must ignore what they do not know. */
+ * Both hellos of a handshake are written by the same code from the same scratch, so the second repeats the
+ * first in everything but what a HelloRetryRequest changes (RFC 8446 4.1.2). Extensions come in a fixed
+ * order; GREASE values (RFC 8701) stand where servers must ignore what they do not know. */
 #include "../x509/name.h"
 #include "client.h"
 

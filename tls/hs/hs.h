@@ -98,16 +98,17 @@ struct hb_hs_client {
     unsigned num_shares;
     uint8_t priv[HB_TLS_SHARES_MAX][HB_KEX_PRIV_MAX];
     uint8_t share[HB_TLS_SHARES_MAX][HB_SHARE_MAX];
-    bool made_shares; /* they stand above: a HelloRetryRequest that asks for no other group gets the same again */
+    bool made_shares;     /* they stand above: a HelloRetryRequest that asks for no other group gets the same
+                             again */
     struct hb_buf hello;  /* the first ClientHello, until the hash is known */
     struct hb_buf cookie; /* of a HelloRetryRequest */
     struct hb_buf ticket; /* offered */
-    struct hb_session session;  /* offered, or (version 0) none */
-    const struct hb_psk *psk;   /* offered in TLS 1.3: external */
+    struct hb_session session; /* offered, or (version 0) none */
+    const struct hb_psk *psk;  /* offered in TLS 1.3: external */
     uint16_t retry_group;
     uint8_t grease[4];
     bool offered_ticket12, asked, expects_ticket, expects_status;
-    struct hb_buf request;  /* CertificateRequest's list of schemes */
+    struct hb_buf request; /* CertificateRequest's list of schemes */
     uint8_t context[256], context_len;
 };
 
@@ -119,10 +120,12 @@ struct hb_hs {
     uint8_t session_id[32], session_id_len;
     bool retried, read_keys_changed;
     bool first_had_psk; /* server: so must the second hello */
-    bool answer_size_limit, answer_point_formats, answer_ems, answer_etm, answer_renegotiation, answer_ticket, answer_status;
+    bool answer_size_limit, answer_point_formats, answer_ems, answer_etm, answer_renegotiation, answer_ticket,
+        answer_status;
     bool resumed, asked_certificate, got_certificate;
-    bool sent_ccs;     /* TLS 1.3 client: once */
-    bool derive_after; /* TLS 1.3 client: the message just handled must be hashed before keys follow from it */
+    bool sent_ccs; /* TLS 1.3 client: once */
+    bool
+        derive_after; /* TLS 1.3 client: the message just handled must be hashed before keys follow from it */
     uint8_t early[HB_HASH_MAX], shared[HB_SHARED_MAX]; /* TLS 1.3 client: until then */
     uint16_t shared_len;
     uint8_t answer_max_fragment;
@@ -131,12 +134,12 @@ struct hb_hs {
     struct hb_ks13_application app;
     uint8_t psk[64], psk_len; /* TLS 1.3: secret in use; 1.2: external PSK in use */
     uint16_t psk_index;
-    bool psk_client_modes; /* the client can use tickets: psk_dhe_ke */
-    struct hb_session session; /* being resumed, or on its way into a ticket */
-    struct hb_hs_client *client; /* owned; NULL in the server role */
-    uint8_t kex_priv[66];        /* TLS 1.2: our half until the peer's comes */
-    struct hb_buf peer_share;    /* TLS 1.2 client: the server's public value */
-    uint8_t peer_kex_random[48]; /* TLS 1.2 client, RSA: the premaster secret */
+    bool psk_client_modes;         /* the client can use tickets: psk_dhe_ke */
+    struct hb_session session;     /* being resumed, or on its way into a ticket */
+    struct hb_hs_client *client;   /* owned; NULL in the server role */
+    uint8_t kex_priv[66];          /* TLS 1.2: our half until the peer's comes */
+    struct hb_buf peer_share;      /* TLS 1.2 client: the server's public value */
+    uint8_t peer_kex_random[48];   /* TLS 1.2 client, RSA: the premaster secret */
     uint8_t keys12[HB_KEYS12_MAX]; /* TLS 1.2: key block, until both sides switched */
     uint16_t client_version;       /* as the ClientHello had it (CT-03) */
     struct hb_buf message;         /* a handshake message that came in pieces */
@@ -146,7 +149,7 @@ struct hb_hs {
     uint8_t sign_input[1024];      /* TLS 1.2 with ffdhe3072: randoms and parameters */
     struct hb_buf signed_messages; /* TLS 1.2 with client certificates: all messages so far (T12-07) */
     bool keep_messages;
-    struct hb_span sign_span;      /* what is being signed: sign_input or signed_messages */
+    struct hb_span sign_span; /* what is being signed: sign_input or signed_messages */
     uint8_t signature[HB_SIG_MAX];
     size_t signature_len;
     bool signature_here; /* the answer to HB_TLS_SIGN came (perhaps empty: signing failed) */
@@ -173,7 +176,8 @@ extern const struct hb_hs_row hb_client_rows[], hb_client13_rows[], hb_client12_
 extern const size_t hb_num_client_rows, hb_num_client13_rows, hb_num_client12_rows;
 
 /* Delivers one message or happening: message is the whole message (header included) for the transcript, body
- * what is behind its header. Runs on through states that act by themselves. */
+ * what is behind its header. Call hb_hs_run() behind it: nothing leaves before what came
+ * with the message has been judged. */
 HB_MUST_USE enum hb_code hb_hs_deliver(struct hb_tls *t, unsigned msg, struct hb_span message,
                                        struct hb_span body);
 /* Runs states that act by themselves: how a client begins. */
@@ -213,6 +217,7 @@ void hb_hs_install13(struct hb_tls *t, struct hb_rec_dir *d, const uint8_t *traf
 const struct hb_hash *hb_hs_prf(const struct hb_tls *t);
 /* Finished of TLS 1.3 under a side's handshake traffic secret. */
 HB_MUST_USE enum hb_code hb_hs_put_finished13(struct hb_tls *t, const uint8_t *traffic);
-HB_MUST_USE enum hb_code hb_hs_check_finished13(struct hb_tls *t, const uint8_t *traffic, struct hb_span body);
+HB_MUST_USE enum hb_code hb_hs_check_finished13(struct hb_tls *t, const uint8_t *traffic,
+                                                struct hb_span body);
 
 #endif

@@ -47,8 +47,8 @@ void hb_kx12_keys(struct hb_tls *t)
              2 * (suite->aead->key_len + iv_len));
 }
 
-/* message: the ClientKeyExchange, which the extended master secret covers (RFC 7627 4) and the transcript does not
- * hold yet; empty if it does. */
+/* message: the ClientKeyExchange, which the extended master secret covers (RFC 7627 4) and the transcript
+ * does not hold yet; empty if it does. */
 static void derive_master(struct hb_tls *t, struct hb_span message, struct hb_span premaster)
 {
     struct hb_hs *hs = t->hs;
@@ -60,11 +60,11 @@ static void derive_master(struct hb_tls *t, struct hb_span message, struct hb_sp
         uint8_t digest[HB_HASH_MAX];
         hb_transcript_add(&copy, message);
         hb_transcript_now(&copy, digest);
-        hb_prf12(hash, premaster, "extended master secret", hb_span(digest, hash->len), hb_span(NULL, 0), master,
-                 HB_MASTER_LEN);
-    } else {
-        hb_prf12(hash, premaster, "master secret", hb_span(hs->client_random, 32), hb_span(hs->server_random, 32),
+        hb_prf12(hash, premaster, "extended master secret", hb_span(digest, hash->len), hb_span(NULL, 0),
                  master, HB_MASTER_LEN);
+    } else {
+        hb_prf12(hash, premaster, "master secret", hb_span(hs->client_random, 32),
+                 hb_span(hs->server_random, 32), master, HB_MASTER_LEN);
     }
     hb_kx12_keys(t);
 }
@@ -90,14 +90,16 @@ void hb_kx12_verify_data(struct hb_tls *t, bool server, struct hb_span more, uin
 
     hb_transcript_add(&copy, more);
     hb_transcript_now(&copy, digest);
-    hb_prf12(hash, hb_span(t->secrets.v12.master, HB_MASTER_LEN), server ? "server finished" : "client finished",
-             hb_span(digest, hash->len), hb_span(NULL, 0), dst, HB_VERIFY12_LEN);
+    hb_prf12(hash, hb_span(t->secrets.v12.master, HB_MASTER_LEN),
+             server ? "server finished" : "client finished", hb_span(digest, hash->len), hb_span(NULL, 0),
+             dst, HB_VERIFY12_LEN);
 }
 
 /* ---- premaster ---- */
 
 /* The shared secret of our half and the peer's value; *len without DHE's leading zeros. */
-static enum hb_code agree(const struct hb_kex *group, const uint8_t *priv, struct hb_span peer, uint8_t *z, size_t *len)
+static enum hb_code agree(const struct hb_kex *group, const uint8_t *priv, struct hb_span peer, uint8_t *z,
+                          size_t *len)
 {
     uint8_t padded[HB_SHARE_MAX];
     struct hb_span value = peer;
@@ -124,7 +126,8 @@ static enum hb_code agree(const struct hb_kex *group, const uint8_t *priv, struc
     return code == HB_OK ? HB_OK : HB_E_TLS_DH_VALUE;
 }
 
-/* other secret and PSK, each with its length (RFC 4279 2); returns the whole length. dst: HB_SHARED_MAX + 70. */
+/* other secret and PSK, each with its length (RFC 4279 2); returns the whole length. dst: HB_SHARED_MAX + 70.
+ */
 static size_t with_psk(const struct hb_hs *hs, const uint8_t *other, size_t other_len, uint8_t *dst)
 {
     struct hb_bld b = hb_bld(dst, HB_SHARED_MAX + 70);
@@ -150,8 +153,8 @@ static void finish(struct hb_tls *t, struct hb_span message, const uint8_t *secr
     hb_wipe(t->hs->kex_priv, sizeof t->hs->kex_priv);
 }
 
-/* An unknown identity goes on with a random key and fails at Finished: which identities exist is nobody's business
- * (RFC 4279 2). */
+/* An unknown identity goes on with a random key and fails at Finished: which identities exist is nobody's
+ * business (RFC 4279 2). */
 static void find_psk(struct hb_tls *t, struct hb_span identity)
 {
     struct hb_hs *hs = t->hs;
@@ -220,7 +223,9 @@ enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
         }
         find_psk(t, id);
     }
-    struct hb_cur value = is_ecdhe(kx) ? hb_cur_vec8(&c) : kx == HB_KX_PSK ? hb_cur(hb_span(NULL, 0)) : hb_cur_vec16(&c);
+    struct hb_cur value = is_ecdhe(kx)      ? hb_cur_vec8(&c)
+                          : kx == HB_KX_PSK ? hb_cur(hb_span(NULL, 0))
+                                            : hb_cur_vec16(&c);
     if (!hb_cur_end(&c)) {
         return HB_E_TLS_DECODE;
     }
@@ -231,7 +236,8 @@ enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
         memset(secret, 0, len);
     } else {
         len = HB_MASTER_LEN;
-        code = hb_rsa_decrypt_premaster(hs->choice.cred->key, t->env, hs->client_version, hb_cur_rest(&value), secret);
+        code = hb_rsa_decrypt_premaster(hs->choice.cred->key, t->env, hs->client_version, hb_cur_rest(&value),
+                                        secret);
     }
     if (code == HB_OK) {
         hb_bld_u8(&message, HB_MSG_CLIENT_KEY_EXCHANGE);
@@ -328,8 +334,9 @@ static enum hb_code client_rsa(struct hb_tls *t, struct hb_bld *b, uint8_t *secr
     uint8_t sealed[HB_SIG_MAX];
     size_t sealed_len;
 
-    HB_TRY(hb_rsa_encrypt_premaster(t->hs->peer_key, t->env, t->config->highest > 0x0303 ? 0x0303 : t->config->highest,
-                                    secret, sealed, sizeof sealed, &sealed_len));
+    HB_TRY(hb_rsa_encrypt_premaster(t->hs->peer_key, t->env,
+                                    t->config->highest > 0x0303 ? 0x0303 : t->config->highest, secret, sealed,
+                                    sizeof sealed, &sealed_len));
     struct hb_bld_mark mark = hb_bld_open16(b);
     hb_bld_put(b, hb_span(sealed, sealed_len));
     hb_bld_close(b, mark);

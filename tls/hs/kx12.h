@@ -1,5 +1,5 @@
-/* hs/kx12.h: the key exchanges of TLS 1.2 and before: ECDHE, DHE, RSA, and with PSK: what differs between them, and
- * nothing else. The premaster secret never leaves kx12.c but into the master secret. */
+/* hs/kx12.h: the key exchanges of TLS 1.2 and before: ECDHE, DHE, RSA, and with PSK: what differs between
+ * them, and nothing else. The premaster secret never leaves kx12.c but into the master secret. */
 #ifndef HB_KX12_H
 #define HB_KX12_H
 

@@ -14,12 +14,9 @@ struct table {
 static const struct hb_hs_row *find(unsigned state, unsigned msg)
 {
     const struct table tables[] = {
-        {hb_server_rows, hb_num_server_rows},
-        {hb_server13_rows, hb_num_server13_rows},
-        {hb_server12_rows, hb_num_server12_rows},
-        {hb_client_rows, hb_num_client_rows},
-        {hb_client13_rows, hb_num_client13_rows},
-        {hb_client12_rows, hb_num_client12_rows},
+        {hb_server_rows, hb_num_server_rows},     {hb_server13_rows, hb_num_server13_rows},
+        {hb_server12_rows, hb_num_server12_rows}, {hb_client_rows, hb_num_client_rows},
+        {hb_client13_rows, hb_num_client13_rows}, {hb_client12_rows, hb_num_client12_rows},
     };
 
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
@@ -66,7 +63,7 @@ enum hb_code hb_hs_deliver(struct hb_tls *t, unsigned msg, struct hb_span messag
     if (t->hs != NULL && t->hs->derive_after && t->state == HB_C13_EXTENSIONS) {
         hb_client13_keys(t);
     }
-    return hb_hs_run(t);
+    return HB_OK;
 }
 
 bool hb_hs_expects(const struct hb_tls *t, unsigned msg)
@@ -196,8 +193,8 @@ enum hb_code hb_hs_sign(struct hb_tls *t, uint8_t done, uint8_t wait, uint8_t *n
         return HB_OK;
     }
     *next = done;
-    return hb_cred_sign(hs->choice.cred, t->env, hs->choice.sigalg->id, hs->sign_span,
-                        hs->signature, sizeof hs->signature, &hs->signature_len);
+    return hb_cred_sign(hs->choice.cred, t->env, hs->choice.sigalg->id, hs->sign_span, hs->signature,
+                        sizeof hs->signature, &hs->signature_len);
 }
 
 void hb_hs_done(struct hb_tls *t)

@@ -1,5 +1,6 @@
 /* hs/psk13.c: RFC 8446 4.2.11 and 4.6.1, server.
- * A ticket that does not fit is no error: the handshake is a full one. A binder that does not verify is one. */
+ * A ticket that does not fit is no error: the handshake is a full one. A binder that does not verify is one.
+ */
 #include "psk13.h"
 
 #include <hb/ct.h>
@@ -101,7 +102,8 @@ enum hb_code hb_psk13_check_binder(struct hb_tls *t, struct hb_span body)
     struct hb_cur binders = hb_cur(hs->offer.psk_binders);
     struct hb_cur binder = hb_cur(hb_span(NULL, 0));
     struct hb_transcript copy = hs->transcript;
-    uint8_t header[4] = {HB_MSG_CLIENT_HELLO, (uint8_t)(body.len >> 16), (uint8_t)(body.len >> 8), (uint8_t)body.len};
+    uint8_t header[4] = {HB_MSG_CLIENT_HELLO, (uint8_t)(body.len >> 16), (uint8_t)(body.len >> 8),
+                         (uint8_t)body.len};
     uint8_t derived[HB_HASH_MAX];
     uint8_t key[HB_HASH_MAX];
     uint8_t digest[HB_HASH_MAX];

@@ -1,4 +1,5 @@
-/* hs/psk13.h: pre-shared keys of TLS 1.3, server side: which of the offered ones we take, and tickets for next time. */
+/* hs/psk13.h: pre-shared keys of TLS 1.3, server side: which of the offered ones we take, and tickets for
+ * next time. */
 #ifndef HB_PSK13_H
 #define HB_PSK13_H
 

@@ -1,4 +1,5 @@
-/* hs/server.c: the first ClientHello: parse, decide the version, decide the rest, hand over to a version's rows.
+/* hs/server.c: the first ClientHello: parse, decide the version, decide the rest, hand over to a version's
+ * rows.
  *
  *   S_HELLO -- ClientHello --> 1.3 (server13.c) or 1.2 (server12.c) */
 #include "hs.h"
@@ -137,8 +138,8 @@ static enum hb_code try_ticket12(struct hb_tls *t)
     struct hb_session *s = &hs->session;
 
     if (t->config->tickets == NULL || o->ticket.len == 0 ||
-        !hb_ticket_open(t->config->tickets, hb_span(t->config->context, 32), o->ticket, s) || !hb_session_fits(t, s) ||
-        !hb_u16_list_has(o->suites, s->suite) || !alpn_same(t) || !s->ems) {
+        !hb_ticket_open(t->config->tickets, hb_span(t->config->context, 32), o->ticket, s) ||
+        !hb_session_fits(t, s) || !hb_u16_list_has(o->suites, s->suite) || !alpn_same(t) || !s->ems) {
         hb_wipe(s, sizeof *s);
         return HB_OK;
     }

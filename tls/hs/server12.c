@@ -2,9 +2,8 @@
  *
  *   ClientHello        --------->
  *                      <---------  ServerHello, Certificate*, CertificateStatus*,   S12_SEND_FLIGHT
- *                                  ServerKeyExchange*, CertificateRequest*,         S12_SIGNING, S12_SEND_DONE
- *                                  ServerHelloDone
- *   Certificate*       --------->                                                   S12_CERTIFICATE, S12_VERIFYING
+ *                                  ServerKeyExchange*, CertificateRequest*,         S12_SIGNING,
+ * S12_SEND_DONE ServerHelloDone Certificate*       ---------> S12_CERTIFICATE, S12_VERIFYING
  *   ClientKeyExchange  --------->                                                   S12_KEY_EXCHANGE
  *   CertificateVerify* --------->                                                   S12_CERTIFICATE_VERIFY
  *   [CCS]              --------->                                                   S12_CCS
@@ -226,7 +225,8 @@ static enum hb_code send_ticket(struct hb_tls *t)
     return hb_hs_message_end(t, message);
 }
 
-/* NewSessionTicket*, CCS, Finished. received: the client's Finished, which our own covers in a full handshake. */
+/* NewSessionTicket*, CCS, Finished. received: the client's Finished, which our own covers in a full
+ * handshake. */
 static enum hb_code send_finished(struct hb_tls *t, struct hb_span received)
 {
     struct hb_bld *b = &t->lane->flight;

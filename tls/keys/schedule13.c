@@ -4,8 +4,8 @@
 #include <hb/builder.h>
 #include <hb/ct.h>
 
-void hb_ks13_expand(const struct hb_hash *hash, const uint8_t *secret, const char *label, struct hb_span context,
-                    uint8_t *dst, size_t len)
+void hb_ks13_expand(const struct hb_hash *hash, const uint8_t *secret, const char *label,
+                    struct hb_span context, uint8_t *dst, size_t len)
 {
     uint8_t mem[2 + 1 + 255 + 1 + 255];
     struct hb_bld info = hb_bld(mem, sizeof mem);
@@ -22,8 +22,8 @@ void hb_ks13_expand(const struct hb_hash *hash, const uint8_t *secret, const cha
     hb_hkdf_expand(hash, hb_span(secret, hash->len), hb_bld_span(&info), dst, len);
 }
 
-static void derive(const struct hb_hash *hash, const uint8_t *secret, const char *label, const uint8_t *transcript,
-                   uint8_t *dst)
+static void derive(const struct hb_hash *hash, const uint8_t *secret, const char *label,
+                   const uint8_t *transcript, uint8_t *dst)
 {
     hb_ks13_expand(hash, secret, label, hb_span(transcript, hash->len), dst, hash->len);
 }
@@ -46,7 +46,8 @@ void hb_ks13_early_derived(const struct hb_hash *hash, uint8_t *dst)
     derived(hash, early, dst);
 }
 
-void hb_ks13_early_psk(const struct hb_hash *hash, struct hb_span psk, bool external, uint8_t *dst, uint8_t *binder_key)
+void hb_ks13_early_psk(const struct hb_hash *hash, struct hb_span psk, bool external, uint8_t *dst,
+                       uint8_t *binder_key)
 {
     static const uint8_t zeros[HB_HASH_MAX];
     uint8_t early[HB_HASH_MAX];
@@ -59,14 +60,15 @@ void hb_ks13_early_psk(const struct hb_hash *hash, struct hb_span psk, bool exte
     hb_wipe(early, sizeof early);
 }
 
-void hb_ks13_resumption(const struct hb_hash *hash, struct hb_ks13_application *app, const uint8_t *transcript,
-                        uint8_t *dst)
+void hb_ks13_resumption(const struct hb_hash *hash, struct hb_ks13_application *app,
+                        const uint8_t *transcript, uint8_t *dst)
 {
     derive(hash, app->master, "res master", transcript, dst);
     hb_wipe(app->master, sizeof app->master);
 }
 
-void hb_ks13_ticket_psk(const struct hb_hash *hash, const uint8_t *resumption, struct hb_span nonce, uint8_t *dst)
+void hb_ks13_ticket_psk(const struct hb_hash *hash, const uint8_t *resumption, struct hb_span nonce,
+                        uint8_t *dst)
 {
     hb_ks13_expand(hash, resumption, "resumption", nonce, dst, hash->len);
 }
@@ -97,7 +99,8 @@ void hb_ks13_to_application(struct hb_ks13_handshake *ks, const uint8_t *transcr
     hb_wipe(salt, sizeof salt);
 }
 
-void hb_ks13_finished(const struct hb_hash *hash, const uint8_t *traffic, const uint8_t *transcript, uint8_t *mac)
+void hb_ks13_finished(const struct hb_hash *hash, const uint8_t *traffic, const uint8_t *transcript,
+                      uint8_t *mac)
 {
     const struct hb_span data = hb_span(transcript, hash->len);
     uint8_t key[HB_HASH_MAX];
@@ -123,8 +126,8 @@ void hb_ks13_update(const struct hb_hash *hash, uint8_t *traffic)
     hb_wipe(next, sizeof next);
 }
 
-void hb_ks13_export(const struct hb_hash *hash, const uint8_t *exporter, const char *label, struct hb_span context,
-                    uint8_t *dst, size_t len)
+void hb_ks13_export(const struct hb_hash *hash, const uint8_t *exporter, const char *label,
+                    struct hb_span context, uint8_t *dst, size_t len)
 {
     uint8_t digest[HB_HASH_MAX];
     uint8_t secret[HB_HASH_MAX];

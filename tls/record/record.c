@@ -21,8 +21,8 @@ enum hb_code hb_rec_parse(const uint8_t *p, size_t limit, struct hb_rec_header *
     return h->len > limit ? HB_E_TLS_RECORD_OVERFLOW : HB_OK;
 }
 
-void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation, const uint8_t *key,
-                    const uint8_t *iv)
+void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation,
+                    const uint8_t *key, const uint8_t *iv)
 {
     d->suite = suite;
     d->seq = 0;
@@ -155,7 +155,9 @@ size_t hb_rec_sealed_len(const struct hb_rec_dir *d, size_t plain_len)
         return HB_REC_HEADER + plain_len;
     }
     return HB_REC_HEADER + plain_len + HB_TAG_LEN +
-           (is13(d) ? 1 : d->suite->explicit_nonce ? EXPLICIT_LEN : 0);
+           (is13(d)                    ? 1
+            : d->suite->explicit_nonce ? EXPLICIT_LEN
+                                       : 0);
 }
 
 static void gather(uint8_t *dst, struct hb_rec_source *src, size_t len)

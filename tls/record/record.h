@@ -43,8 +43,8 @@ struct hb_rec_header {
 HB_MUST_USE enum hb_code hb_rec_parse(const uint8_t *p, size_t limit, struct hb_rec_header *h);
 
 /* Installs keys (copied) and starts at sequence number 0. */
-void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation, const uint8_t *key,
-                    const uint8_t *iv);
+void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation,
+                    const uint8_t *key, const uint8_t *iv);
 void hb_rec_wipe(struct hb_rec_dir *d);
 
 /* Decrypts a record in place. p: the whole record, header included. On success *type is the content's type
@@ -60,8 +60,9 @@ struct hb_rec_source {
     size_t off;              /* bytes of it already taken */
 };
 
-/* Gathers len bytes of content from src (which must hold them) and appends one record, protected if the direction
- * has keys, else plaintext with record_version. The caller has made sure of room and of the record limit. */
+/* Gathers len bytes of content from src (which must hold them) and appends one record, protected if the
+ * direction has keys, else plaintext with record_version. The caller has made sure of room and of the record
+ * limit. */
 void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type, uint16_t record_version,
                  struct hb_rec_source *src, size_t len, struct hb_bld *out);
 

@@ -1,5 +1,5 @@
-/* wire/answer.c: what a server may answer (RFC 8446 4.1.3, 4.3.1; RFC 5246 7.4.1.3), one row per extension: where it
- * may stand, and which question it answers. */
+/* wire/answer.c: what a server may answer (RFC 8446 4.1.3, 4.3.1; RFC 5246 7.4.1.3), one row per extension:
+ * where it may stand, and which question it answers. */
 #include "answer.h"
 
 const uint8_t hb_retry_random[32] = {/* SHA-256("HelloRetryRequest") */
@@ -123,9 +123,9 @@ static const struct {
 /* Offered in a ClientHello or known to belong elsewhere: 47 where they do not belong, instead of 110. */
 static bool known(uint16_t type)
 {
-    static const uint16_t others[] = {HB_EXT_SIGNATURE_ALGORITHMS, HB_EXT_EARLY_DATA, HB_EXT_PSK_MODES,
-                                      HB_EXT_CERTIFICATE_AUTHORITIES, HB_EXT_OID_FILTERS,
-                                      HB_EXT_SIGNATURE_ALGORITHMS_CERT};
+    static const uint16_t others[] = {
+        HB_EXT_SIGNATURE_ALGORITHMS,    HB_EXT_EARLY_DATA,  HB_EXT_PSK_MODES,
+        HB_EXT_CERTIFICATE_AUTHORITIES, HB_EXT_OID_FILTERS, HB_EXT_SIGNATURE_ALGORITHMS_CERT};
 
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (others[i] == type) {

@@ -1,5 +1,5 @@
-/* wire/answer.h: ServerHello, HelloRetryRequest and EncryptedExtensions parsed (client role). Form is judged here, with
- * what may stand where and what was asked for; values are judged by the handshake. */
+/* wire/answer.h: ServerHello, HelloRetryRequest and EncryptedExtensions parsed (client role). Form is judged
+ * here, with what may stand where and what was asked for; values are judged by the handshake. */
 #ifndef HB_ANSWER_H
 #define HB_ANSWER_H
 

@@ -1,5 +1,6 @@
 /* wire/hello.c: the ClientHello (RFC 8446 4.1.2, RFC 5246 7.4.1.2) and its extensions, one row each.
- * Unknown and GREASE values are skipped wherever they stand; a duplicate is fatal whether we know it or not. */
+ * Unknown and GREASE values are skipped wherever they stand; a duplicate is fatal whether we know it or not.
+ */
 #include "hello.h"
 
 #include "../x509/name.h"
@@ -20,7 +21,8 @@ bool hb_u16_list_has(struct hb_span list, uint16_t id)
 static enum hb_code u16_list(struct hb_cur *ext, struct hb_cur list, struct hb_span *dst)
 {
     *dst = hb_cur_rest(&list);
-    return hb_cur_end(&list) && hb_cur_end(ext) && dst->len >= 2 && dst->len % 2 == 0 ? HB_OK : HB_E_TLS_DECODE;
+    return hb_cur_end(&list) && hb_cur_end(ext) && dst->len >= 2 && dst->len % 2 == 0 ? HB_OK
+                                                                                      : HB_E_TLS_DECODE;
 }
 
 enum hb_code hb_hello_u16_list(struct hb_cur *ext, struct hb_span *dst)
@@ -68,7 +70,8 @@ static enum hb_code ec_point_formats(struct hb_cur ext, struct hb_offer *o)
     if (!hb_cur_end(&list) || !hb_cur_end(&ext) || formats.len == 0) {
         return HB_E_TLS_DECODE;
     }
-    return memchr(formats.p, 0, formats.len) != NULL ? HB_OK : HB_E_TLS_ILLEGAL; /* uncompressed must be there */
+    return memchr(formats.p, 0, formats.len) != NULL ? HB_OK
+                                                     : HB_E_TLS_ILLEGAL; /* uncompressed must be there */
 }
 
 static enum hb_code signature_algorithms(struct hb_cur ext, struct hb_offer *o)

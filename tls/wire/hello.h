@@ -41,11 +41,12 @@ struct hb_offer {
     struct hb_span server_name, renegotiation, ticket;
     struct hb_span sigalgs_cert;
     struct hb_span psk_identities, psk_binders, psk_modes;
-    size_t binders_at; /* bytes of the body in front of the binders' list */
+    size_t binders_at;          /* bytes of the body in front of the binders' list */
     uint16_t record_size_limit; /* 0: not offered */
     uint8_t max_fragment;       /* 0: not offered */
     bool has_versions, has_groups, has_sigalgs, has_key_shares, has_alpn, has_server_name, has_point_formats;
-    bool has_ems, has_etm, has_renegotiation, has_psk, has_psk_modes, has_early_data, has_ticket, has_status_request;
+    bool has_ems, has_etm, has_renegotiation, has_psk, has_psk_modes, has_early_data, has_ticket,
+        has_status_request;
     bool has_cookie;
 };
 

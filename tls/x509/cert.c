@@ -105,7 +105,8 @@ static bool parse_eku(struct hb_cur value, struct hb_cert *cert)
         bool every = is_oid(oid, any, sizeof any - 1);
         cert->eku_server_auth |= every || is_oid(oid, server_auth, sizeof server_auth - 1);
         cert->eku_client_auth |= every || is_oid(oid, client_auth, sizeof client_auth - 1);
-        cert->eku_ocsp_signing |= is_oid(oid, ocsp_signing, sizeof ocsp_signing - 1); /* not by "any" (RFC 6960 4.2.2.2) */
+        cert->eku_ocsp_signing |=
+            is_oid(oid, ocsp_signing, sizeof ocsp_signing - 1); /* not by "any" (RFC 6960 4.2.2.2) */
     }
     return hb_cur_end(&seq) && hb_cur_end(&value);
 }
@@ -186,7 +187,8 @@ static bool parse_extension(struct hb_cur ext, struct hb_cert *cert, unsigned *s
         {"\x55\x1d\x25", 3, parse_eku},
         {"\x2b\x06\x01\x05\x05\x07\x01\x18", 8, parse_features},
     };
-    static const char policies[] = "\x55\x1d\x20"; /* any policy will do for us, so a critical one is no obstacle */
+    static const char policies[] =
+        "\x55\x1d\x20"; /* any policy will do for us, so a critical one is no obstacle */
     struct hb_span oid = hb_der_oid(&ext);
     bool critical = hb_der_peek(&ext) == HB_DER_BOOLEAN && hb_der_bool(&ext);
 
@@ -298,9 +300,9 @@ static uint16_t pss_scheme(struct hb_cur alg)
             return 0;
         }
     }
-    if (!hb_cur_end(&params) || !hb_cur_end(&alg) || !hb_cur_end(&f2) || !hb_cur_ok(&mgf) || !hb_cur_ok(&hash) ||
-        !is_oid(mgf_oid, mgf1, sizeof mgf1 - 1) || !hb_span_eq(hash_alg, mgf_hash) || hash_oid.len != 9 ||
-        memcmp(hash_oid.p, sha2, 8) != 0 || salt.len != 1) {
+    if (!hb_cur_end(&params) || !hb_cur_end(&alg) || !hb_cur_end(&f2) || !hb_cur_ok(&mgf) ||
+        !hb_cur_ok(&hash) || !is_oid(mgf_oid, mgf1, sizeof mgf1 - 1) || !hb_span_eq(hash_alg, mgf_hash) ||
+        hash_oid.len != 9 || memcmp(hash_oid.p, sha2, 8) != 0 || salt.len != 1) {
         return 0;
     }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -311,7 +313,8 @@ static uint16_t pss_scheme(struct hb_cur alg)
     return 0;
 }
 
-/* How a certificate was signed, as the TLS scheme that verifies it; SHA-1 and MD5 are not among them (PKI-05). */
+/* How a certificate was signed, as the TLS scheme that verifies it; SHA-1 and MD5 are not among them
+ * (PKI-05). */
 const struct hb_sigalg *hb_cert_signature_scheme(struct hb_span oid, struct hb_cur params)
 {
     static const struct {

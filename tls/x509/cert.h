@@ -8,7 +8,11 @@
 
 #define HB_CERT_MAX 65535u
 
-enum { HB_KU_DIGITAL_SIGNATURE = 0x80, HB_KU_KEY_ENCIPHERMENT = 0x20, HB_KU_CERT_SIGN = 0x04 }; /* first byte of keyUsage */
+enum {
+    HB_KU_DIGITAL_SIGNATURE = 0x80,
+    HB_KU_KEY_ENCIPHERMENT = 0x20,
+    HB_KU_CERT_SIGN = 0x04
+}; /* first byte of keyUsage */
 
 struct hb_cert {
     struct hb_span der, tbs, serial, issuer, subject, spki; /* all borrowed from the DER */
@@ -17,8 +21,8 @@ struct hb_cert {
     uint64_t not_before, not_after;
     enum hb_key_kind key_kind;
     struct hb_span rsa_n, rsa_e, point; /* by kind; point: SEC1, or the raw Ed25519 key */
-    struct hb_span name_constraints; /* contents of the sequence */
-    const struct hb_sigalg *sig;     /* how the issuer signed; NULL: a way we do not accept */
+    struct hb_span name_constraints;    /* contents of the sequence */
+    const struct hb_sigalg *sig;        /* how the issuer signed; NULL: a way we do not accept */
     uint8_t key_usage;
     uint8_t path_len; /* 255: no limit */
     bool has_key_usage, has_san, has_eku, eku_server_auth, eku_client_auth, eku_ocsp_signing, is_ca;
@@ -28,8 +32,8 @@ struct hb_cert {
 
 /* Parses der; views stay good as long as der does. HB_E_DER, HB_E_X509_VERSION, HB_E_X509_ALGORITHM. */
 HB_MUST_USE enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert);
-/* Who a client certificate names, for SASL EXTERNAL: the first rfc822Name, else the subject's last CN; printable
- * UTF-8 or nothing. NUL-terminated into dst (cap bytes); returns its length. */
+/* Who a client certificate names, for SASL EXTERNAL: the first rfc822Name, else the subject's last CN;
+ * printable UTF-8 or nothing. NUL-terminated into dst (cap bytes); returns its length. */
 size_t hb_cert_identity(const struct hb_cert *cert, char *dst, size_t cap);
 /* The public key as an object. */
 HB_MUST_USE enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env,
@@ -47,7 +51,8 @@ struct hb_span hb_cert_next_name(struct hb_cert_names *names);
 
 /* AlgorithmIdentifier of a key: its kind, from SubjectPublicKeyInfo or PKCS#8. false: not one we know. */
 bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind);
-/* The scheme a signature's AlgorithmIdentifier names: its OID, and a cursor at its parameters. NULL: not accepted. */
+/* The scheme a signature's AlgorithmIdentifier names: its OID, and a cursor at its parameters. NULL: not
+ * accepted. */
 const struct hb_sigalg *hb_cert_signature_scheme(struct hb_span oid, struct hb_cur params);
 
 #endif

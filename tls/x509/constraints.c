@@ -1,5 +1,5 @@
-/* constraints.c: dNSName, rfc822Name, iPAddress and directoryName are compared; a constraint on another type that the
- * certificate has a name of refuses the certificate, since we cannot tell (RFC 5280 4.2.1.10). */
+/* constraints.c: dNSName, rfc822Name, iPAddress and directoryName are compared; a constraint on another type
+ * that the certificate has a name of refuses the certificate, since we cannot tell (RFC 5280 4.2.1.10). */
 #include "constraints.h"
 
 #include "der.h"
@@ -81,7 +81,8 @@ static bool matches(unsigned type, struct hb_span name, struct hb_span base)
 }
 
 /* One list of subtrees: *any: one of this type is in it; *hit: one of them covers the name. */
-static enum hb_code search(struct hb_cur list, unsigned type, struct hb_span name, bool *any, bool *hit, unsigned *work)
+static enum hb_code search(struct hb_cur list, unsigned type, struct hb_span name, bool *any, bool *hit,
+                           unsigned *work)
 {
     while (hb_cur_left(&list) > 0) {
         struct hb_cur subtree = hb_der_take(&list, HB_DER_SEQUENCE);

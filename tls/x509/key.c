@@ -112,7 +112,8 @@ static enum hb_code pkcs8(const struct hb_env *env, struct hb_span der, struct h
         if (!hb_cur_end(&octets)) {
             return HB_E_KEY_INVALID;
         }
-        return kind == HB_KEY_ED25519 ? hb_privkey_ed25519(env, bytes, key) : hb_privkey_ed448(env, bytes, key);
+        return kind == HB_KEY_ED25519 ? hb_privkey_ed25519(env, bytes, key)
+                                      : hb_privkey_ed448(env, bytes, key);
     }
     }
     return HB_E_KEY_ALGORITHM;

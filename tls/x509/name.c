@@ -53,7 +53,8 @@ bool hb_dns_name_covers(struct hb_span pattern, struct hb_span host, bool *wildc
         struct hb_span want = hb_span_skip(pattern, 2);
         *wildcard = true;
         /* "*.com" would cover whole top-level domains */
-        return want.len > 0 && memchr(want.p, '.', want.len) != NULL && hb_dns_name_ok(want) && hb_span_caseeq(want, rest);
+        return want.len > 0 && memchr(want.p, '.', want.len) != NULL && hb_dns_name_ok(want) &&
+               hb_span_caseeq(want, rest);
     }
     return hb_dns_name_ok(pattern) && hb_span_caseeq(pattern, host);
 }

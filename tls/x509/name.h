@@ -10,7 +10,8 @@ bool hb_dns_name_ok(struct hb_span host);
 /* True if a certificate's dNSName covers host: equal in any case, or "*." in place of exactly one left-most
  * label (RFC 9525 6.3). *wildcard tells which. A malformed pattern covers nothing. */
 bool hb_dns_name_covers(struct hb_span pattern, struct hb_span host, bool *wildcard);
-/* True if host is an IPv4 or IPv6 address as text; with dst not NULL its 4 or 16 bytes go there, *len tells. */
+/* True if host is an IPv4 or IPv6 address as text; with dst not NULL its 4 or 16 bytes go there, *len tells.
+ */
 bool hb_name_ip(struct hb_span host, uint8_t dst[16], size_t *len);
 bool hb_name_is_ip(struct hb_span host);
 

@@ -1,4 +1,5 @@
-/* ocsp.c: OCSPResponse -> BasicOCSPResponse -> the SingleResponse of our certificate. One pass, nothing kept. */
+/* ocsp.c: OCSPResponse -> BasicOCSPResponse -> the SingleResponse of our certificate. One pass, nothing kept.
+ */
 #include "ocsp.h"
 
 #include "der.h"
@@ -97,11 +98,12 @@ static enum hb_code judge_data(struct hb_span data, const struct hb_cert *cert, 
 }
 
 /* A certificate inside the response that the issuer made for signing responses. */
-static bool appointed(const struct hb_env *env, struct hb_span der, const struct hb_cert *issuer, uint64_t now,
-                      struct hb_cert *responder)
+static bool appointed(const struct hb_env *env, struct hb_span der, const struct hb_cert *issuer,
+                      uint64_t now, struct hb_cert *responder)
 {
-    return hb_cert_parse(der, responder) == HB_OK && responder->eku_ocsp_signing && now >= responder->not_before &&
-           now <= responder->not_after && hb_span_eq(responder->issuer, issuer->subject) &&
+    return hb_cert_parse(der, responder) == HB_OK && responder->eku_ocsp_signing &&
+           now >= responder->not_before && now <= responder->not_after &&
+           hb_span_eq(responder->issuer, issuer->subject) &&
            hb_path_signed_by(env, responder->tbs, responder->sig, responder->signature, issuer) == HB_OK;
 }
 
@@ -117,8 +119,8 @@ enum hb_code hb_ocsp_check(const struct hb_env *env, struct hb_span response, co
     struct hb_cur octets = hb_der_take(&bytes, HB_DER_OCTET_STRING);
     uint8_t code = hb_cur_u8(&status);
 
-    if (!hb_cur_end(&outer) || !hb_cur_end(&c) || !hb_cur_end(&status) || !hb_cur_end(&wrap) || !hb_cur_end(&bytes) ||
-        code != 0 || !is(type, oid_basic, sizeof oid_basic - 1)) {
+    if (!hb_cur_end(&outer) || !hb_cur_end(&c) || !hb_cur_end(&status) || !hb_cur_end(&wrap) ||
+        !hb_cur_end(&bytes) || code != 0 || !is(type, oid_basic, sizeof oid_basic - 1)) {
         return HB_E_X509_STAPLE;
     }
     struct hb_cur basic = hb_der_take(&octets, HB_DER_SEQUENCE);

@@ -2,8 +2,8 @@
  *
  *   leaf -> (issuer by name) -> ... -> anchor
  *
- * A certificate is used once in a path, so loops end; signatures are the expensive part and are counted over the whole
- * search. Nothing recurses deeper than HB_PATH_MAX. */
+ * A certificate is used once in a path, so loops end; signatures are the expensive part and are counted over
+ * the whole search. Nothing recurses deeper than HB_PATH_MAX. */
 #include "path.h"
 
 #include "constraints.h"
@@ -28,7 +28,8 @@ static enum hb_code key_ok(const struct hb_cert *cert)
     }
     bool odd = cert->rsa_e.len > 0 && (cert->rsa_e.p[cert->rsa_e.len - 1] & 1) == 1 &&
                !(cert->rsa_e.len == 1 && cert->rsa_e.p[0] < 3);
-    bool size = cert->rsa_n.len >= 256 && cert->rsa_n.len <= 1024 && (cert->rsa_n.len > 256 || cert->rsa_n.p[0] >= 0x80);
+    bool size = cert->rsa_n.len >= 256 && cert->rsa_n.len <= 1024 &&
+                (cert->rsa_n.len > 256 || cert->rsa_n.p[0] >= 0x80);
     return odd && size ? HB_OK : HB_E_X509_WEAK_KEY;
 }
 
@@ -93,7 +94,8 @@ enum hb_code hb_path_signed_by(const struct hb_env *env, struct hb_span tbs, con
     return code == HB_OK ? HB_OK : HB_E_X509_SIGNATURE;
 }
 
-static enum hb_code check_signature(struct search *s, const struct hb_cert *cert, const struct hb_cert *issuer)
+static enum hb_code check_signature(struct search *s, const struct hb_cert *cert,
+                                    const struct hb_cert *issuer)
 {
     if (cert->sig == NULL) {
         return HB_E_X509_WEAK_SIGNATURE;
@@ -195,11 +197,18 @@ static bool extend(struct search *s) /* NOLINT(misc-no-recursion): at most HB_PA
     return false;
 }
 
-enum hb_code hb_path_check(const struct hb_env *env, const struct hb_trust *trust, const struct hb_span *chain,
-                           size_t num, enum hb_path_use use, uint64_t now, struct hb_path *path)
+enum hb_code hb_path_check(const struct hb_env *env, const struct hb_trust *trust,
+                           const struct hb_span *chain, size_t num, enum hb_path_use use, uint64_t now,
+                           struct hb_path *path)
 {
-    struct search s = {.env = env, .trust = trust, .use = use, .now = now, .signatures = HB_PATH_WORK,
-                       .names = HB_NAMES_WORK, .path = path, .why = HB_E_X509_UNKNOWN_CA};
+    struct search s = {.env = env,
+                       .trust = trust,
+                       .use = use,
+                       .now = now,
+                       .signatures = HB_PATH_WORK,
+                       .names = HB_NAMES_WORK,
+                       .path = path,
+                       .why = HB_E_X509_UNKNOWN_CA};
 
     path->num = 1;
     path->anchor = NULL;

@@ -96,7 +96,8 @@ size_t hb_trust_count(const struct hb_trust *trust)
     return trust->num;
 }
 
-const struct hb_anchor *hb_trust_find(const struct hb_trust *trust, struct hb_span subject, const struct hb_anchor *after)
+const struct hb_anchor *hb_trust_find(const struct hb_trust *trust, struct hb_span subject,
+                                      const struct hb_anchor *after)
 {
     for (const struct hb_anchor *a = after != NULL ? after->next : trust->first; a != NULL; a = a->next) {
         if (hb_span_eq(a->cert.subject, subject)) {

@@ -80,7 +80,8 @@ static enum hb_code check_staple(const struct hb_env *env, const struct hb_verif
     if (request->staple.len == 0) {
         return leaf->must_staple ? HB_E_X509_STAPLE_MISSING : HB_OK;
     }
-    return hb_ocsp_check(env, request->staple, leaf, path->num > 1 ? &path->cert[1] : &path->anchor->cert, request->now);
+    return hb_ocsp_check(env, request->staple, leaf, path->num > 1 ? &path->cert[1] : &path->anchor->cert,
+                         request->now);
 }
 
 enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_request *request,
@@ -97,8 +98,8 @@ enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_re
     if (request->verify == HB_VERIFY_PIN) {
         return check_pin(request, &leaf);
     }
-    HB_TRY(hb_path_check(env, request->trust, chain, num, request->server ? HB_USE_SERVER : HB_USE_CLIENT, request->now,
-                         &path));
+    HB_TRY(hb_path_check(env, request->trust, chain, num, request->server ? HB_USE_SERVER : HB_USE_CLIENT,
+                         request->now, &path));
     if (request->server && request->verify == HB_VERIFY_FULL) {
         HB_TRY(check_name(&leaf, request->name));
     }

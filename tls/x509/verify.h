@@ -7,17 +7,18 @@
 
 struct hb_verify_request {
     enum hb_tls_verify verify;
-    bool server;            /* the certificate is a server's (EKU, name); false: a client's */
-    bool signs;             /* its key signs; false: it decrypts (RSA key transport) */
+    bool server;                  /* the certificate is a server's (EKU, name); false: a client's */
+    bool signs;                   /* its key signs; false: it decrypts (RSA key transport) */
     const struct hb_trust *trust; /* may be NULL */
     const uint8_t (*pins)[32];
     unsigned num_pins;
-    struct hb_span name;    /* DNS name or IP address as text it must be for; empty: any (only if not FULL) */
-    struct hb_span staple;  /* OCSP response; empty: none came */
+    struct hb_span name;   /* DNS name or IP address as text it must be for; empty: any (only if not FULL) */
+    struct hb_span staple; /* OCSP response; empty: none came */
     uint64_t now;
 };
 
-/* chain: DER, leaf first, the rest in any order. HB_OK, or the reason (HB_E_X509_*, HB_E_CERT_*, HB_E_DER...). */
+/* chain: DER, leaf first, the rest in any order. HB_OK, or the reason (HB_E_X509_*, HB_E_CERT_*,
+ * HB_E_DER...). */
 HB_MUST_USE enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_request *request,
                                          const struct hb_span *chain, size_t num);
 

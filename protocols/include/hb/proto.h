@@ -59,14 +59,14 @@ struct hb_proto_step {
 };
 
 struct hb_proto_settings {
-    const char *host;        /* borrowed: our name in greetings */
-    bool implicit;           /* TLS from the first byte */
-    bool tls_required;       /* refuse nearly everything before TLS */
-    bool tls_usable;         /* a certificate is loaded (GEN-10); else R6 */
-    bool starttls_offered;   /* false: R7 */
-    bool plaintext_auth;     /* tls=optional only: allow passwords in clear (default no, GEN-14) */
-    bool needs_ehlo;         /* SMTP-10 */
-    unsigned max_bad;        /* bad commands before closing; 0: the default of 10 */
+    const char *host;      /* borrowed: our name in greetings */
+    bool implicit;         /* TLS from the first byte */
+    bool tls_required;     /* refuse nearly everything before TLS */
+    bool tls_usable;       /* a certificate is loaded (GEN-10); else R6 */
+    bool starttls_offered; /* false: R7 */
+    bool plaintext_auth;   /* tls=optional only: allow passwords in clear (default no, GEN-14) */
+    bool needs_ehlo;       /* SMTP-10 */
+    unsigned max_bad;      /* bad commands before closing; 0: the default of 10 */
 };
 
 /* The row for a listener's URL scheme ("imap", "imaps", "submission", "tls", ...); NULL if unknown.

@@ -71,8 +71,8 @@ static void der_integers_and_booleans(void **state)
         bool ok;
         size_t len;
     } rows[] = {
-        {"0201 00", true, 1},       {"0201 7f", true, 1},         {"0202 0080", true, 1},  {"0201 80", false, 0},
-        {"0202 007f", false, 0},    {"0200", false, 0},           {"0203 008001", true, 2}, {"0202 ff7f", false, 0},
+        {"0201 00", true, 1},    {"0201 7f", true, 1}, {"0202 0080", true, 1},   {"0201 80", false, 0},
+        {"0202 007f", false, 0}, {"0200", false, 0},   {"0203 008001", true, 2}, {"0202 ff7f", false, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t mem[16];
@@ -84,7 +84,10 @@ static void der_integers_and_booleans(void **state)
     static const struct {
         const char *hex;
         bool ok, value;
-    } bools[] = {{"0101 ff", true, true}, {"0101 00", true, false}, {"0101 01", false, false}, {"0102 ffff", false, false}};
+    } bools[] = {{"0101 ff", true, true},
+                 {"0101 00", true, false},
+                 {"0101 01", false, false},
+                 {"0102 ffff", false, false}};
     for (size_t i = 0; i < sizeof bools / sizeof bools[0]; i++) {
         uint8_t mem[16];
         struct hb_cur c = cur_of(bools[i].hex, mem, sizeof mem);
@@ -138,19 +141,28 @@ static void names(void **state)
         const char *pattern, *host;
         bool covers;
     } rows[] = {
-        {"mail.test", "mail.test", true},          {"mail.test", "MAIL.Test", true},
-        {"mail.test", "mail.test.", false},        {"mail.test", "amail.test", false},
-        {"*.example.com", "a.example.com", true},  {"*.example.com", "a.b.example.com", false},
-        {"*.example.com", "example.com", false},   {"*.example.com", ".example.com", false},
-        {"f*.example.com", "foo.example.com", false}, {"*.com", "example.com", false},
-        {"*", "example", false},                   {"a.*.com", "a.b.com", false},
-        {"mail test", "mail test", false},         {"192.0.2.1", "192.0.2.1", false},
-        {"", "", false},                           {"a_b.test", "a_b.test", true},
+        {"mail.test", "mail.test", true},
+        {"mail.test", "MAIL.Test", true},
+        {"mail.test", "mail.test.", false},
+        {"mail.test", "amail.test", false},
+        {"*.example.com", "a.example.com", true},
+        {"*.example.com", "a.b.example.com", false},
+        {"*.example.com", "example.com", false},
+        {"*.example.com", ".example.com", false},
+        {"f*.example.com", "foo.example.com", false},
+        {"*.com", "example.com", false},
+        {"*", "example", false},
+        {"a.*.com", "a.b.com", false},
+        {"mail test", "mail test", false},
+        {"192.0.2.1", "192.0.2.1", false},
+        {"", "", false},
+        {"a_b.test", "a_b.test", true},
         {"xn--mnchen-3ya.test", "XN--MNCHEN-3YA.test", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bool wildcard;
-        if (hb_dns_name_covers(hb_span_str(rows[i].pattern), hb_span_str(rows[i].host), &wildcard) != rows[i].covers) {
+        if (hb_dns_name_covers(hb_span_str(rows[i].pattern), hb_span_str(rows[i].host), &wildcard) !=
+            rows[i].covers) {
             fail_msg("%s and %s", rows[i].pattern, rows[i].host);
         }
     }
@@ -170,12 +182,14 @@ static void pem_blocks(void **state)
         size_t len;
     } rows[] = {
         {"plain", "-----BEGIN X-----\nAAEC\n-----END X-----\n", HB_OK, HB_OK, 3},
-        {"CRLF and text around", "hello\r\n-----BEGIN X-----\r\nAAEC\r\nAw==\r\n-----END X-----\r\nbye", HB_OK, HB_OK, 4},
+        {"CRLF and text around", "hello\r\n-----BEGIN X-----\r\nAAEC\r\nAw==\r\n-----END X-----\r\nbye",
+         HB_OK, HB_OK, 4},
         {"no newline at the end", "-----BEGIN X-----\nAAE=\n-----END X-----", HB_OK, HB_OK, 2},
         {"nothing", "hello\n", HB_E_PEM_NONE, HB_OK, 0},
         {"no end", "-----BEGIN X-----\nAAEC\n", HB_E_PEM_ARMOUR, HB_OK, 0},
         {"another end", "-----BEGIN X-----\nAAEC\n-----END Y-----\n", HB_E_PEM_ARMOUR, HB_OK, 0},
-        {"begin in a block", "-----BEGIN X-----\n-----BEGIN X-----\nAAEC\n-----END X-----\n", HB_E_PEM_ARMOUR, HB_OK, 0},
+        {"begin in a block", "-----BEGIN X-----\n-----BEGIN X-----\nAAEC\n-----END X-----\n", HB_E_PEM_ARMOUR,
+         HB_OK, 0},
         {"bad character", "-----BEGIN X-----\nAA!C\n-----END X-----\n", HB_OK, HB_E_PEM_ARMOUR, 0},
         {"not whole", "-----BEGIN X-----\nAAECA\n-----END X-----\n", HB_OK, HB_E_PEM_ARMOUR, 0},
         {"data behind padding", "-----BEGIN X-----\nAA==AAEC\n-----END X-----\n", HB_OK, HB_E_PEM_ARMOUR, 0},
@@ -282,8 +296,8 @@ static void loading(void **state)
 static void out_of_memory_anywhere(void **state)
 {
     (void)state;
-    static const char *const files[][2] = {{"ecdsa-p256.crt", "ecdsa-p256.key"}, {"rsa2048.crt", "rsa2048.key"},
-                                           {"ed25519.crt", "ed25519.key"}};
+    static const char *const files[][2] = {
+        {"ecdsa-p256.crt", "ecdsa-p256.key"}, {"rsa2048.crt", "rsa2048.key"}, {"ed25519.crt", "ed25519.key"}};
     for (size_t i = 0; i < 3; i++) {
         for (size_t n = 1;; n++) {
             struct testenv t;
@@ -323,10 +337,14 @@ static void every_cut_of_a_certificate_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(der_lengths),  cmocka_unit_test(der_integers_and_booleans),
-        cmocka_unit_test(times),        cmocka_unit_test(names),
-        cmocka_unit_test(pem_blocks),   cmocka_unit_test(loading),
-        cmocka_unit_test(out_of_memory_anywhere), cmocka_unit_test(every_cut_of_a_certificate_is_refused),
+        cmocka_unit_test(der_lengths),
+        cmocka_unit_test(der_integers_and_booleans),
+        cmocka_unit_test(times),
+        cmocka_unit_test(names),
+        cmocka_unit_test(pem_blocks),
+        cmocka_unit_test(loading),
+        cmocka_unit_test(out_of_memory_anywhere),
+        cmocka_unit_test(every_cut_of_a_certificate_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

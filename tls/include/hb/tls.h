@@ -39,17 +39,17 @@ struct hb_tls_lane;
 #define HB_TLS_SESSION_MAX 8192u
 
 enum hb_tls_ev {
-    HB_TLS_NONE,   /* the input is used up: send `out`, read more */
-    HB_TLS_READY,  /* handshake done; hb_tls_info() is complete; data may flow */
-    HB_TLS_DATA,   /* event.data: plaintext, decrypted where it lay in the input; good until hb_tls_next()
-                    * says NONE or FAILED, so that one write can take the plaintext of many records */
-    HB_TLS_VERIFY, /* event.data: the peer's certificates, DER, u24 length before each; they passed our judgement.
-                    * Answer with hb_tls_verified(). Only if the config asks for it. */
-    HB_TLS_SESSION, /* client: event.data is a session worth keeping, for hb_tls_client_new() next time; a secret.
-                     * Good until the next call */
-    HB_TLS_SIGN,   /* event.sign: a signature is wanted from outside; answer with hb_tls_signed() */
-    HB_TLS_CLOSED, /* the peer said close_notify: a clean end of its side */
-    HB_TLS_FAILED  /* event.code says why; an alert may be in `out`. Stays so. */
+    HB_TLS_NONE,    /* the input is used up: send `out`, read more */
+    HB_TLS_READY,   /* handshake done; hb_tls_info() is complete; data may flow */
+    HB_TLS_DATA,    /* event.data: plaintext, decrypted where it lay in the input; good until hb_tls_next()
+                     * says NONE or FAILED, so that one write can take the plaintext of many records */
+    HB_TLS_VERIFY,  /* event.data: the peer's certificates, DER, u24 length before each; they passed our
+                     * judgement.  Answer with hb_tls_verified(). Only if the config asks for it. */
+    HB_TLS_SESSION, /* client: event.data is a session worth keeping, for hb_tls_client_new() next time; a
+                     * secret. Good until the next call */
+    HB_TLS_SIGN,    /* event.sign: a signature is wanted from outside; answer with hb_tls_signed() */
+    HB_TLS_CLOSED,  /* the peer said close_notify: a clean end of its side */
+    HB_TLS_FAILED   /* event.code says why; an alert may be in `out`. Stays so. */
 };
 
 /* What a key holder needs to sign for us. Borrowed; good until hb_tls_signed(). */
@@ -75,11 +75,12 @@ void hb_tls_lane_free(struct hb_tls_lane **lane);
  * memory. */
 struct hb_tls *hb_tls_server_new(struct hb_tls_config *config, const struct hb_env *env,
                                  struct hb_tls_lane *lane);
-/* A connection in the client role; hb_tls_next() makes it say hello. name: DNS name or IP address of the server, at
- * most 255 bytes, for server_name and for its certificate; NULL: neither is sent nor checked (only with a verify
- * mode that needs none). session: what HB_TLS_SESSION gave earlier, or empty; copied; use each once. */
-struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_env *env, struct hb_tls_lane *lane,
-                                 const char *name, struct hb_span session);
+/* A connection in the client role; hb_tls_next() makes it say hello. name: DNS name or IP address of the
+ * server, at most 255 bytes, for server_name and for its certificate; NULL: neither is sent nor checked (only
+ * with a verify mode that needs none). session: what HB_TLS_SESSION gave earlier, or empty; copied; use each
+ * once. */
+struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_env *env,
+                                 struct hb_tls_lane *lane, const char *name, struct hb_span session);
 /* Wipes and frees; *t becomes NULL. NULL and pointers to NULL are fine. */
 void hb_tls_free(struct hb_tls **t);
 
@@ -107,7 +108,8 @@ size_t hb_tls_sealed_len(const struct hb_tls *t, size_t plain_len);
  * connection's first error once it failed. */
 HB_MUST_USE enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t n,
                                       struct hb_bld *out);
-/* TLS 1.3: new keys for our direction; request: and for the other one. HB_E_INTERNAL if not open or not 1.3. */
+/* TLS 1.3: new keys for our direction; request: and for the other one. HB_E_INTERNAL if not open or not 1.3.
+ */
 HB_MUST_USE enum hb_code hb_tls_key_update(struct hb_tls *t, bool request, struct hb_bld *out);
 /* Appends close_notify, once; nothing can be written afterwards. Input still works. */
 void hb_tls_close(struct hb_tls *t, struct hb_bld *out);
@@ -120,9 +122,10 @@ const struct hb_tls_info *hb_tls_info(const struct hb_tls *t);
 /* The server_name the client sent, copied into dst (NUL-terminated, cap bytes); empty without one or once
  * the handshake state is gone: fetch it at READY or FAILED. */
 void hb_tls_server_name(const struct hb_tls *t, char *dst, size_t cap);
-/* Who the peer is by its certificate (rfc822Name, else CN) or external PSK's identity; empty: nobody in particular.
- * Its certificates (DER, u24 length before each) and stapled OCSP response: empty if there are none. Until READY or
- * FAILED has been told, like the server_name; the identity of a resumed session is that of the first one. */
+/* Who the peer is by its certificate (rfc822Name, else CN) or external PSK's identity; empty: nobody in
+ * particular. Its certificates (DER, u24 length before each) and stapled OCSP response: empty if there are
+ * none. Until READY or FAILED has been told, like the server_name; the identity of a resumed session is that
+ * of the first one. */
 void hb_tls_peer_identity(const struct hb_tls *t, char *dst, size_t cap);
 struct hb_span hb_tls_peer_chain(const struct hb_tls *t);
 struct hb_span hb_tls_peer_staple(const struct hb_tls *t);

@@ -64,7 +64,8 @@ HB_MUST_USE enum hb_code hb_tls_config_groups(struct hb_tls_config *config, cons
 /* Client: groups with a share in the first hello, at most HB_TLS_SHARES_MAX; default: the first of the list
  * and the first classical one. 0: none, which costs a HelloRetryRequest. */
 HB_MUST_USE enum hb_code hb_tls_config_shares(struct hb_tls_config *config, const uint16_t *ids, size_t n);
-HB_MUST_USE enum hb_code hb_tls_config_sign_schemes(struct hb_tls_config *config, const uint16_t *ids, size_t n);
+HB_MUST_USE enum hb_code hb_tls_config_sign_schemes(struct hb_tls_config *config, const uint16_t *ids,
+                                                    size_t n);
 HB_MUST_USE enum hb_code hb_tls_config_verify_schemes(struct hb_tls_config *config, const uint16_t *ids,
                                                       size_t n);
 
@@ -87,13 +88,14 @@ void hb_tls_config_verify_later(struct hb_tls_config *config, bool later);
 void hb_tls_config_staple(struct hb_tls_config *config, bool staple);
 
 /* Server: issue and accept tickets under these keys (shared by reference; NULL: off). context: what tickets
- * are bound to beyond name, ALPN and client identity: listener and protocol. num: tickets after a full TLS 1.3
- * handshake, 0..4. life: seconds, at most 604800. Client: any keys switch resumption on; they are not used. */
+ * are bound to beyond name, ALPN and client identity: listener and protocol. num: tickets after a full
+ * TLS 1.3 handshake, 0..4. life: seconds, at most 604800. Client: any keys switch resumption on; they are not
+ * used. */
 void hb_tls_config_tickets(struct hb_tls_config *config, struct hb_ticket_keys *keys, struct hb_span context,
                            unsigned num, uint32_t life);
 
-/* Adds an external PSK (RES-11): identity 1..255 bytes, secret 16..64 bytes; at most 16, copied. It is used in
- * TLS 1.3 with SHA-256, and in TLS 1.2 if suites with PSK are in the list (hb_tls_config_psk12()). */
+/* Adds an external PSK (RES-11): identity 1..255 bytes, secret 16..64 bytes; at most 16, copied. It is used
+ * in TLS 1.3 with SHA-256, and in TLS 1.2 if suites with PSK are in the list (hb_tls_config_psk12()). */
 HB_MUST_USE enum hb_code hb_tls_config_add_psk(struct hb_tls_config *config, struct hb_span identity,
                                                struct hb_span secret);
 /* Puts the TLS 1.2 PSK suites into the list, before or instead of those with certificates: they cannot be had

@@ -6,20 +6,21 @@
 #include <stdint.h>
 
 struct hb_tls_info {
-    uint16_t version; /* 0x0304, 0x0303; 0 before it is decided */
-    uint16_t suite;   /* IANA number */
-    uint16_t group;   /* NamedGroup of the key exchange */
-    uint16_t sigalg;  /* SignatureScheme of our signature */
-    uint8_t alpn;     /* 1 + index into the config's list, 0 none */
-    bool retried;     /* a HelloRetryRequest was sent */
+    uint16_t version;      /* 0x0304, 0x0303; 0 before it is decided */
+    uint16_t suite;        /* IANA number */
+    uint16_t group;        /* NamedGroup of the key exchange */
+    uint16_t sigalg;       /* SignatureScheme of our signature */
+    uint8_t alpn;          /* 1 + index into the config's list, 0 none */
+    bool retried;          /* a HelloRetryRequest was sent */
     uint16_t peer_sigalg;  /* SignatureScheme of the peer's signature; 0: it made none */
     bool resumed;          /* a session was taken up */
     bool psk;              /* an external pre-shared key was used */
-    bool peer_certificate; /* the peer showed a certificate (now or when the session began) that was accepted */
+    bool peer_certificate; /* the peer showed a certificate (now or when the session began) that was accepted
+                            */
     bool stapled;          /* the server stapled an OCSP response */
     bool etm;              /* encrypt-then-MAC (CBC) */
-    bool ems;         /* extended master secret (1.2) */
-    bool got_close;   /* close_notify received */
+    bool ems;              /* extended master secret (1.2) */
+    bool got_close;        /* close_notify received */
     uint8_t alert_sent, alert_got; /* 255: none */
 };
 
