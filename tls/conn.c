@@ -12,6 +12,7 @@
 #include "alert.h"
 #include "hs/client.h"
 #include "hs/hs.h"
+#include "legacy/record.h"
 #include <hb/ct.h>
 
 #define MAX_EMPTY     32u /* REC-04 */
@@ -764,7 +765,7 @@ static size_t data_limit(const struct hb_tls *t)
 
 size_t hb_tls_sealed_len(const struct hb_tls *t, size_t plain_len)
 {
-    size_t overhead = HB_REC_HEADER + HB_TAG_LEN + 9;
+    size_t overhead = t->wr.legacy != NULL ? 2u * (HB_REC_HEADER + 96u) : HB_REC_HEADER + HB_TAG_LEN + 9;
     size_t records = SMALL_RECORDS + plain_len / t->max_plain + 3; /* a key update among them */
     size_t pending = t->post != NULL ? hb_buf_len(&t->post->pending) : 0;
 
@@ -797,6 +798,7 @@ enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t 
 {
     struct hb_rec_source src = {plain, 0};
     size_t left = 0;
+    bool split = false; /* REC-14: every other record is the short one */
 
     if (t->failed) {
         return (enum hb_code)t->code;
@@ -816,7 +818,7 @@ enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t 
         send_key_update(t, false);
     }
     while (left > 0) {
-        if (t->wr.seq >= t->wr.suite->aead->record_limit) { /* REC-15 */
+        if (t->wr.legacy == NULL && t->wr.seq >= t->wr.suite->aead->record_limit) { /* REC-15 */
             if (t->info.version != 0x0304) {
                 return HB_E_TLS_KEY_LIMIT;
             }
@@ -824,7 +826,11 @@ enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t 
         }
         size_t limit = data_limit(t);
         size_t len = left < limit ? left : limit;
-        hb_rec_seal(&t->wr, &t->lane->write, HB_REC_DATA, 0x0303, &src, len, out);
+        if (t->wr.legacy != NULL && hb_legacy_splits(t->wr.legacy) && !split) {
+            len = 1;
+        }
+        split = !split;
+        hb_rec_seal(&t->wr, &t->lane->write, HB_REC_DATA, t->info.version < 0x0303 ? t->info.version : 0x0303, &src, len, out);
         left -= len;
         t->num_sent = t->num_sent < 255 ? (uint8_t)(t->num_sent + 1) : 255;
     }

@@ -2,6 +2,7 @@
  * Owns keys and encoded certificate messages. Never reads a file, never asks the network. */
 #include "cred_store.h"
 
+#include "crypto/legacy.h"
 #include "x509/cert.h"
 #include "x509/key.h"
 #include "x509/name.h"
@@ -373,6 +374,9 @@ enum hb_code hb_cred_sign(const struct hb_cred *cred, const struct hb_env *env, 
 {
     const struct hb_sigalg *alg = hb_sigalg_find(scheme);
 
+    if (alg == NULL && hb_sigalg_before12(cred->kind) != NULL && hb_sigalg_before12(cred->kind)->id == scheme) {
+        alg = hb_sigalg_before12(cred->kind); /* before TLS 1.2, profile legacy */
+    }
     *len = 0;
     return alg != NULL ? hb_sign(cred->key, env, alg, input, sig, cap, len) : HB_E_TLS_SIGN_FAILED;
 }

@@ -2,6 +2,8 @@
  * Never chooses what the peer did not offer (PRO-04). */
 #include "negotiate.h"
 
+#include "crypto/legacy.h"
+
 #define SCSV_FALLBACK 0x5600
 
 /* ---- version ---- */
@@ -94,6 +96,9 @@ const struct hb_sigalg *hb_negotiate_sigalg(struct hb_span offered, const struct
 {
     const struct hb_sigalg *loose = NULL;
 
+    if (version < 0x0303) {
+        return hb_sigalg_before12(kind);
+    }
     for (size_t i = 0; i < config->num_sign; i++) {
         const struct hb_sigalg *a = config->sign[i];
         if (!hb_u16_list_has(offered, a->id) || (version == 0x0304 && !a->tls13)) {
@@ -117,7 +122,7 @@ static enum hb_suite_auth auth_of(enum hb_key_kind kind)
 static bool usable(const struct hb_offer *offer, const struct hb_tls_config *config,
                    const struct hb_cred *cred, struct hb_choice *choice)
 {
-    if (choice->version == 0x0303 && is_ec(cred->kind) && offer->has_groups &&
+    if (choice->version <= 0x0303 && is_ec(cred->kind) && offer->has_groups &&
         !hb_u16_list_has(offer->groups, curve_of(cred->kind))) {
         return false; /* T12-09 */
     }

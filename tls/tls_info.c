@@ -10,6 +10,10 @@ const char *hb_tls_version_name(uint16_t version)
         return "TLSv1.3";
     case 0x0303:
         return "TLSv1.2";
+    case 0x0302:
+        return "TLSv1.1";
+    case 0x0301:
+        return "TLSv1";
     default:
         return "unknown";
     }

@@ -2,6 +2,7 @@
  * Owns every number inside a key and wipes it when the key is freed. RSA signs only through the blinded,
  * fault-checked functions of Nettle, and the result is verified once more before it leaves (CT-05). */
 #include "crypto.h"
+#include "legacy.h"
 #include "nettle_compat.h"
 #include "nettle_ec.h"
 
@@ -425,6 +426,10 @@ static struct hb_span digest_info(const struct hb_hash *hash)
 
 static size_t pkcs1_input(const struct hb_hash *hash, const uint8_t *digest, uint8_t *dst)
 {
+    if (hash == &hb_md5sha1) { /* before TLS 1.2: bare */
+        memcpy(dst, digest, hash->len);
+        return hash->len;
+    }
     memcpy(dst, digest_info(hash).p, 19);
     memcpy(dst + 19, digest, hash->len);
     return 19u + hash->len;

@@ -4,6 +4,7 @@
  * asked for. */
 #include "auth.h"
 
+#include "../crypto/legacy.h"
 #include "../x509/cert.h"
 #include "../x509/verify.h"
 
@@ -155,14 +156,15 @@ enum hb_code hb_auth_check_signature(struct hb_tls *t, struct hb_cur *c, struct 
 {
     struct hb_hs *hs = t->hs;
     bool tls13 = t->info.version == 0x0304;
-    uint16_t id = hb_cur_u16(c);
+    bool old = t->info.version < 0x0303; /* no scheme in the message: the key says it */
+    uint16_t id = old ? 0 : hb_cur_u16(c);
     struct hb_cur sig = hb_cur_vec16(c);
-    const struct hb_sigalg *alg = NULL;
+    const struct hb_sigalg *alg = old ? hb_sigalg_before12(hb_pubkey_kind(hs->peer_key)) : NULL;
 
     if (!hb_cur_end(c)) {
         return HB_E_TLS_DECODE;
     }
-    for (unsigned i = 0; i < t->config->num_accept; i++) {
+    for (unsigned i = 0; i < t->config->num_accept && !old; i++) {
         if (t->config->accept[i]->id == id) {
             alg = t->config->accept[i];
         }
@@ -245,7 +247,9 @@ enum hb_code hb_auth_put_signature(struct hb_tls *t)
     struct hb_bld *b = &t->lane->flight;
     struct hb_bld_mark message = hb_hs_message(t, HB_MSG_CERTIFICATE_VERIFY);
 
-    hb_bld_u16(b, hs->choice.sigalg->id);
+    if (t->info.version >= 0x0303) {
+        hb_bld_u16(b, hs->choice.sigalg->id);
+    }
     struct hb_bld_mark sig = hb_bld_open16(b);
     hb_bld_put(b, hb_span(hs->signature, hs->signature_len));
     hb_bld_close(b, sig);

@@ -54,12 +54,13 @@ enum hb_code hb_client12_hello(struct hb_tls *t, const struct hb_answer *a, uint
     hs->choice.suite = suite;
     t->info.suite = suite->id;
     memcpy(hs->server_random, a->random.p, 32);
-    hb_transcript_start(&hs->transcript, suite->hash);
+    hb_transcript_start(&hs->transcript, hb_hs_hash_of(suite, t->info.version));
     hs->keep_messages = t->config->creds != NULL && hb_cred_store_count(t->config->creds) > 0;
     HB_TRY(hb_hs_hash(t, hb_buf_span(&cl->hello)));
     hb_buf_clear(&cl->hello, t->env);
     HB_TRY(hb_client_take_answers(t, a));
     t->info.ems = (a->has & HB_ASK_EMS) != 0;
+    t->info.etm = (a->has & HB_ASK_ETM) != 0;
     cl->expects_ticket = (a->has & HB_ASK_TICKET) != 0;
     cl->expects_status = (a->has & HB_ASK_STATUS) != 0;
     bool echoed =
@@ -155,7 +156,8 @@ static enum hb_code on_request(struct hb_tls *t, struct hb_span body, uint8_t *n
 {
     struct hb_cur c = hb_cur(body);
     struct hb_cur types = hb_cur_vec8(&c);
-    struct hb_cur schemes = hb_cur_vec16(&c);
+    bool old = t->info.version < 0x0303;
+    struct hb_cur schemes = old ? hb_cur(hb_span("\xff\x01", 2)) : hb_cur_vec16(&c);
     struct hb_cur names = hb_cur_vec16(&c);
 
     *next = HB_C12_DONE;

@@ -213,6 +213,8 @@ HB_MUST_USE enum hb_code hb_hs_key_update(struct hb_tls *t, struct hb_span body,
 void hb_client13_keys(struct hb_tls *t);
 /* Record keys of TLS 1.3 from a traffic secret. */
 void hb_hs_install13(struct hb_tls *t, struct hb_rec_dir *d, const uint8_t *traffic);
+/* The hash a suite means with this version: MD5 and SHA-1 before TLS 1.2. */
+const struct hb_hash *hb_hs_hash_of(const struct hb_suite *suite, uint16_t version);
 /* The hash of the handshake's transcript and PRF. */
 const struct hb_hash *hb_hs_prf(const struct hb_tls *t);
 /* Finished of TLS 1.3 under a side's handshake traffic secret. */

@@ -7,6 +7,7 @@
 #include "kx12.h"
 
 #include "../alert.h"
+#include "../legacy/record.h"
 #include <hb/ct.h>
 
 static bool is_dhe(enum hb_suite_kx kx)
@@ -36,15 +37,28 @@ bool hb_kx12_is_signed(const struct hb_tls *t)
 
 /* ---- master secret and keys ---- */
 
+/* Bytes of each kind that one direction takes from the key block. */
+struct parts {
+    size_t mac, key, iv;
+};
+
+static struct parts parts_of(const struct hb_suite *suite)
+{
+    if (suite->legacy != NULL) {
+        return (struct parts){suite->legacy->mac->len, suite->legacy->cipher->key_len, suite->legacy->cipher->block};
+    }
+    return (struct parts){0, suite->aead->key_len, suite->explicit_nonce ? 4 : HB_IV_LEN};
+}
+
 void hb_kx12_keys(struct hb_tls *t)
 {
     struct hb_hs *hs = t->hs;
     const struct hb_suite *suite = hs->choice.suite;
-    size_t iv_len = suite->explicit_nonce ? 4 : HB_IV_LEN;
+    struct parts p = parts_of(suite);
 
     hb_prf12(hb_hs_prf(t), hb_span(t->secrets.v12.master, HB_MASTER_LEN), "key expansion",
              hb_span(hs->server_random, 32), hb_span(hs->client_random, 32), hs->keys12,
-             2 * (suite->aead->key_len + iv_len));
+             2 * (p.mac + p.key + p.iv));
 }
 
 /* message: the ClientKeyExchange, which the extended master secret covers (RFC 7627 4) and the transcript
@@ -69,16 +83,25 @@ static void derive_master(struct hb_tls *t, struct hb_span message, struct hb_sp
     hb_kx12_keys(t);
 }
 
-/* key_block: client key, server key, client IV, server IV (AEAD suites have no MAC keys). */
+/* key_block: client MAC key, server MAC key, client key, server key, client IV, server IV; AEAD suites have no MAC keys. */
 enum hb_code hb_kx12_install(struct hb_tls *t, struct hb_rec_dir *d, bool server)
 {
     const struct hb_suite *suite = t->hs->choice.suite;
-    size_t key_len = suite->aead->key_len;
-    size_t iv_len = suite->explicit_nonce ? 4 : HB_IV_LEN;
-    const uint8_t *key = t->hs->keys12 + (server ? key_len : 0);
-    const uint8_t *iv = t->hs->keys12 + 2 * key_len + (server ? iv_len : 0);
+    struct parts p = parts_of(suite);
+    const uint8_t *mac = t->hs->keys12 + (server ? p.mac : 0);
+    const uint8_t *key = t->hs->keys12 + 2 * p.mac + (server ? p.key : 0);
+    const uint8_t *iv = t->hs->keys12 + 2 * (p.mac + p.key) + (server ? p.iv : 0);
 
-    hb_conn_install(t, d, suite, key, iv);
+    if (suite->legacy == NULL) {
+        hb_conn_install(t, d, suite, key, iv);
+        return HB_OK;
+    }
+    struct hb_legacy_dir *legacy =
+        hb_legacy_new(t->env, suite->legacy, t->info.version, t->info.etm, d == &t->wr, mac, key, iv);
+    if (legacy == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    hb_rec_install_legacy(d, suite, legacy);
     return HB_OK;
 }
 

@@ -4,6 +4,8 @@
  * CertificateVerify see the hash they cover. */
 #include "hs.h"
 
+#include "../crypto/legacy.h"
+
 #include <hb/ct.h>
 
 struct table {
@@ -200,6 +202,11 @@ enum hb_code hb_hs_sign(struct hb_tls *t, uint8_t done, uint8_t wait, uint8_t *n
 void hb_hs_done(struct hb_tls *t)
 {
     t->is_open = true; /* the scratch goes when READY has been told: until then it has the names */
+}
+
+const struct hb_hash *hb_hs_hash_of(const struct hb_suite *suite, uint16_t version)
+{
+    return version < 0x0303 ? &hb_md5sha1 : suite->hash;
 }
 
 const struct hb_hash *hb_hs_prf(const struct hb_tls *t)

@@ -4,6 +4,7 @@
  *   S_HELLO -- ClientHello --> 1.3 (server13.c) or 1.2 (server12.c) */
 #include "hs.h"
 
+#include "../legacy/record.h"
 #include "psk13.h"
 #include "server.h"
 #include <hb/ct.h>
@@ -179,7 +180,7 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     if (choice->version < 0x0304) {
         HB_TRY(try_ticket12(t));
     }
-    hb_transcript_start(&hs->transcript, choice->suite->hash);
+    hb_transcript_start(&hs->transcript, hb_hs_hash_of(choice->suite, choice->version));
     t->info.suite = choice->suite->id;
     t->info.group = hs->resumed && choice->version < 0x0304 ? hs->session.group : choice->group->id;
     t->info.alpn = choice->alpn;
@@ -201,10 +202,16 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     if (t->config->highest >= 0x0304) { /* VER-02 */
         memcpy(hs->server_random + 24, sentinel12, sizeof sentinel12);
     }
+    if (choice->version < 0x0303 && t->config->highest >= 0x0303) {
+        memcpy(hs->server_random + 24, sentinel12, sizeof sentinel12);
+        hs->server_random[31] = 0;
+    }
     hs->answer_ems = hs->offer.has_ems;
+    hs->answer_etm = hs->offer.has_etm && choice->suite->legacy != NULL && choice->suite->legacy->cipher->block > 0; /* REC-12 */
+    t->info.etm = hs->answer_etm;
     hs->answer_point_formats = hs->offer.has_point_formats;
     hs->answer_renegotiation = hs->offer.has_renegotiation || hb_u16_list_has(hs->offer.suites, 0x00ff);
-    hs->answer_ticket = hs->offer.has_ticket && hs->offer.has_ems && t->config->tickets != NULL;
+    hs->answer_ticket = hs->offer.has_ticket && hs->offer.has_ems && t->config->tickets != NULL && choice->version == 0x0303;
     hs->keep_messages = hs->asked_certificate && !hs->resumed;
     t->info.ems = hs->offer.has_ems;
     *next = hs->resumed ? HB_S12_SEND_RESUMED : HB_S12_SEND_FLIGHT;

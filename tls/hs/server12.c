@@ -129,7 +129,9 @@ static enum hb_code send_params(struct hb_tls *t)
 
     hb_bld_put(b, hb_span_skip(hs->sign_span, 64)); /* the parameters, as signed */
     if (hb_kx12_is_signed(t)) {
-        hb_bld_u16(b, hs->choice.sigalg->id);
+        if (t->info.version >= 0x0303) {
+            hb_bld_u16(b, hs->choice.sigalg->id);
+        }
         struct hb_bld_mark sig = hb_bld_open16(b);
         hb_bld_put(b, hb_span(hs->signature, hs->signature_len));
         hb_bld_close(b, sig);
@@ -144,7 +146,9 @@ static enum hb_code send_request(struct hb_tls *t)
 
     hb_bld_u8(b, 2);
     hb_bld_u16(b, 0x0140); /* rsa_sign, ecdsa_sign: EdDSA counts among the latter (RFC 8422 5.5) */
-    hb_auth_put_schemes(t->config, b);
+    if (t->info.version >= 0x0303) {
+        hb_auth_put_schemes(t->config, b);
+    }
     struct hb_bld_mark names = hb_bld_open16(b);
     hb_bld_put(b, t->config->ca_names);
     hb_bld_close(b, names);

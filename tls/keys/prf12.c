@@ -1,9 +1,10 @@
 /* prf12.c: P_hash on HMAC. */
 #include "prf12.h"
 
+#include "../crypto/legacy.h"
 #include <hb/ct.h>
 
-void hb_prf12(const struct hb_hash *hash, struct hb_span secret, const char *label, struct hb_span seed1,
+static void p_hash(const struct hb_hash *hash, struct hb_span secret, const char *label, struct hb_span seed1,
               struct hb_span seed2, uint8_t *dst, size_t len)
 {
     const struct hb_span seed[] = {hb_span_str(label), seed1, seed2};
@@ -23,4 +24,24 @@ void hb_prf12(const struct hb_hash *hash, struct hb_span secret, const char *lab
     }
     hb_wipe(a, sizeof a);
     hb_wipe(block, sizeof block);
+}
+
+void hb_prf12(const struct hb_hash *hash, struct hb_span secret, const char *label, struct hb_span seed1,
+              struct hb_span seed2, uint8_t *dst, size_t len)
+{
+    uint8_t other[256];
+
+    if (hash != &hb_md5sha1) {
+        p_hash(hash, secret, label, seed1, seed2, dst, len);
+        return;
+    }
+    /* before TLS 1.2: two halves, overlapping by a byte if the secret's length is odd (RFC 4346 5) */
+    size_t half = (secret.len + 1) / 2;
+    HB_INVARIANT(len <= sizeof other);
+    p_hash(&hb_md5, hb_span_head(secret, half), label, seed1, seed2, dst, len);
+    p_hash(&hb_sha1, hb_span_skip(secret, secret.len - half), label, seed1, seed2, other, len);
+    for (size_t i = 0; i < len; i++) {
+        dst[i] ^= other[i];
+    }
+    hb_wipe(other, sizeof other);
 }

@@ -6,6 +6,8 @@
  *  1.2 AAD: seq u64 | type | version | content length */
 #include "record.h"
 
+#include "../legacy/record.h"
+
 #include <hb/ct.h>
 
 #define EXPLICIT_LEN 8u
@@ -24,6 +26,7 @@ enum hb_code hb_rec_parse(const uint8_t *p, size_t limit, struct hb_rec_header *
 void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation,
                     const uint8_t *key, const uint8_t *iv)
 {
+    hb_legacy_free(&d->legacy);
     d->suite = suite;
     d->seq = 0;
     d->generation = generation;
@@ -31,8 +34,16 @@ void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t
     memcpy(d->iv, iv, suite->explicit_nonce ? 4 : HB_IV_LEN);
 }
 
+void hb_rec_install_legacy(struct hb_rec_dir *d, const struct hb_suite *suite, struct hb_legacy_dir *legacy)
+{
+    hb_rec_wipe(d);
+    d->suite = suite;
+    d->legacy = legacy;
+}
+
 void hb_rec_wipe(struct hb_rec_dir *d)
 {
+    hb_legacy_free(&d->legacy);
     hb_wipe(d, sizeof *d);
 }
 
@@ -146,6 +157,12 @@ enum hb_code hb_rec_open(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8
     if (d->seq == UINT64_MAX) {
         return HB_E_TLS_KEY_LIMIT;
     }
+    if (d->legacy != NULL) {
+        *type = h->type;
+        enum hb_code code = hb_legacy_open(d->legacy, d->seq, h->type, p + HB_REC_HEADER, h->len, plain);
+        d->seq += code == HB_OK;
+        return code;
+    }
     return is13(d) ? open13(d, cache, p, h, type, plain) : open12(d, cache, p, h, type, plain);
 }
 
@@ -153,6 +170,9 @@ size_t hb_rec_sealed_len(const struct hb_rec_dir *d, size_t plain_len)
 {
     if (d->suite == NULL) {
         return HB_REC_HEADER + plain_len;
+    }
+    if (d->legacy != NULL) {
+        return HB_REC_HEADER + hb_legacy_sealed_len(d->legacy, plain_len);
     }
     return HB_REC_HEADER + plain_len + HB_TAG_LEN +
            (is13(d)                    ? 1
@@ -197,7 +217,10 @@ void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type,
         gather(body, src, len);
         return;
     }
-    if (is13(d)) {
+    if (d->legacy != NULL) {
+        gather(body + hb_legacy_head(d->legacy), src, len);
+        hb_legacy_seal(d->legacy, d->seq, type, body, len);
+    } else if (is13(d)) {
         gather(body, src, len);
         body[len] = type;
         make_nonce(d, NULL, nonce);

@@ -24,6 +24,7 @@ struct hb_rec_dir {
     const struct hb_suite *suite; /* NULL: plaintext */
     uint64_t seq;
     uint64_t generation; /* names this key within its lane */
+    struct hb_legacy_dir *legacy; /* owned; NULL for AEAD */
     uint8_t key[HB_KEY_MAX];
     uint8_t iv[HB_IV_LEN];
 };
@@ -45,6 +46,8 @@ HB_MUST_USE enum hb_code hb_rec_parse(const uint8_t *p, size_t limit, struct hb_
 /* Installs keys (copied) and starts at sequence number 0. */
 void hb_rec_install(struct hb_rec_dir *d, const struct hb_suite *suite, uint64_t generation,
                     const uint8_t *key, const uint8_t *iv);
+/* The same for a suite of legacy/: takes the object over. */
+void hb_rec_install_legacy(struct hb_rec_dir *d, const struct hb_suite *suite, struct hb_legacy_dir *legacy);
 void hb_rec_wipe(struct hb_rec_dir *d);
 
 /* Decrypts a record in place. p: the whole record, header included. On success *type is the content's type
