@@ -26,35 +26,44 @@ static const char run_help[] =
     "                        TLS from the first byte: imaps pop3s smtps submissions acaps; tls (any TCP)\n"
     "                        no TLS: tcp (any TCP), for a backend with TLS\n"
     "  --backend HOST:PORT   plaintext server of the --listen before it; pairs may repeat\n"
-    "            tls://HOST:PORT   a server with TLS from the first byte; see --backend-...\n"
+    "        tls://HOST:PORT a server with TLS from the first byte\n"
     "  --cert F --key F      PEM chain (leaf first) and its key; pairs may repeat (RSA, ECDSA, names)\n"
-    "  --staple F            OCSP response (DER) for the --cert before it\n"
     "  --tls required        refuse everything but the upgrade before TLS (default)\n"
     "        optional        let clients go on in clear; passwords only inside TLS\n"
     "  --profile P           intermediate (default: TLS 1.2, 1.3), modern (1.3), legacy\n"
-    "  --tls-min V, --tls-max V   1.0 (legacy) to 1.3\n"
-    "  --groups G,...        key exchange groups in order, e.g. X25519MLKEM768,x25519,secp256r1\n"
-    "  --client-auth off|request|require   ask clients for a certificate\n"
-    "  --client-ca F         the CAs it must come from; --client-verify none: any certificate\n"
-    "  --resumption on|off   session tickets; --tickets N of them (default 1), --ticket-lifetime SECONDS\n"
-    "  --ticket-secret F     32 bytes or more, the same on all machines that share sessions\n"
-    "  --psk-file F          lines of identity:hexkey (psktool's): sessions without certificates\n"
-    "  --record-size-limit N content bytes of a record we take, 64 to 16384\n"
     "  --host NAME           name in greetings (default: this machine's)\n"
-    "  --sni default|strict  a name no certificate has: show the first one, or refuse\n"
-    "  --alpn strict|lenient an offer without our protocol: refuse, or go on\n"
-    "  --alpn-protocols A,...  protocol names to answer with, instead of the scheme's\n"
-    "  --backend-ca F|system CAs for tls:// backends; --backend-name N: the name their certificate has\n"
-    "  --backend-verify full|chain|pin|none   --backend-pin HEX: SHA-256 of the public key\n"
-    "  --backend-cert F --backend-key F       our certificate toward backends\n"
-    "  --backend-profile P, --backend-tls-min V, --backend-tls-max V, --backend-alpn A,..., "
-    "--backend-psk-file F\n"
     "  --trusted-network     backends on other machines may be reached in clear\n"
     "  --public-mx           this is port 25 of an MX: refuse settings that would lose mail\n"
     "  --plaintext-auth      with --tls optional: passwords in clear, too\n"
     "  --workers N           processes (default 1)\n"
     "  --log text|json       one line an event on standard error; --debug: more of them\n"
-    "  --config FILE         read everything from FILE instead\n";
+    "  --config FILE         read everything from FILE instead\n"
+    "\n"
+    "  hauberk run --help-tls   everything that can be said about TLS, toward clients and backends\n";
+
+static const char tls_help[] =
+    "hauberk run: TLS toward clients\n"
+    "  --tls-min V, --tls-max V   1.0 (legacy) to 1.3\n"
+    "  --groups G,...        key exchange groups in order, e.g. X25519MLKEM768,x25519,secp256r1\n"
+    "  --sni default|strict  a name no certificate has: show the first one, or refuse\n"
+    "  --alpn strict|lenient an offer without our protocol: refuse, or go on\n"
+    "  --alpn-protocols A,...   protocol names to answer with, instead of the scheme's\n"
+    "  --staple F            OCSP response (DER) for the --cert before it\n"
+    "  --client-auth off|request|require   ask clients for a certificate\n"
+    "  --client-ca F|system  the CAs it must come from; or --client-verify none: any certificate\n"
+    "  --resumption on|off   session tickets; --tickets N of them (default 1), --ticket-lifetime SECONDS\n"
+    "  --ticket-secret F     32 bytes or more, the same on all machines that share sessions\n"
+    "  --psk-file F          lines of identity:hexkey (psktool's): sessions without certificates\n"
+    "  --record-size-limit N content bytes of a record we take, 64 to 16384\n"
+    "\n"
+    "TLS toward backends (tls://)\n"
+    "  --backend-verify full|chain|pin|none   the default, full: CA and name\n"
+    "  --backend-ca F|system CAs (default system); --backend-name N: the name its certificate must have\n"
+    "  --backend-pin HEX     SHA-256 of its public key, for pin\n"
+    "  --backend-cert F --backend-key F       our own certificate, if it asks for one\n"
+    "  --backend-profile P   intermediate, modern, legacy, antique\n"
+    "  --backend-tls-min V, --backend-tls-max V   1.0 (legacy, antique) to 1.3\n"
+    "  --backend-alpn A,...  --backend-psk-file F\n";
 
 static int print_problems(const struct gw_problems *p)
 {
@@ -119,7 +128,7 @@ static int version(int argc, char **argv)
         for (unsigned i = 0; (scheme = hb_proto_scheme(i)) != NULL; i++) {
             (void)printf(" %s", scheme);
         }
-        (void)printf("\nTLS: 1.3, 1.2\n");
+        (void)printf("\nTLS: 1.3, 1.2; client and server; profile legacy: 1.1, 1.0\n");
         gw_print_algorithms();
     }
     return 0;
@@ -132,6 +141,10 @@ int main(int argc, char **argv)
 
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
         (void)fputs(help, stdout);
+        return 0;
+    }
+    if (strcmp(command, "run") == 0 && argc > 2 && strcmp(argv[2], "--help-tls") == 0) {
+        (void)fputs(tls_help, stdout);
         return 0;
     }
     if (strcmp(command, "run") == 0) {

@@ -12,7 +12,7 @@ def said(w, *argv):
 
 
 def help_fits_a_screen(w):
-    for argv in (['--help'], ['run', '--help']):
+    for argv in (['--help'], ['run', '--help'], ['run', '--help-tls']):
         code, out, _ = said(w, *argv)
         equal(code, 0, 'exit code')
         lines = out.splitlines()
