@@ -373,6 +373,11 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
     load_backend_verify(dl, lc, p);
     l.config = lc->backend_tls;
     each_word(dl->backend_alpn, add_alpn, &l);
+    each_word(dl->backend_groups, add_group, &l);
+    if (l.num_groups > 0) {
+        problem(p, dl->where, "backend-groups",
+                hb_tls_config_groups(lc->backend_tls, l.groups, l.num_groups));
+    }
     if (dl->backend_psk_file != NULL) {
         load_psks(dl->backend_psk_file, lc->backend_tls, dl->where, p);
     }

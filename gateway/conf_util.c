@@ -74,6 +74,8 @@ char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_p
         gw_problem(p, where, message, *len == FILE_MAX_LEN ? "longer than 1 MiB" : strerror(errno));
         free(text);
         text = NULL;
+    } else {
+        text[*len] = 0; /* for readers of lines */
     }
     (void)fclose(f);
     return text;

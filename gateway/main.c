@@ -63,7 +63,7 @@ static const char tls_help[] =
     "  --backend-cert F --backend-key F       our own certificate, if it asks for one\n"
     "  --backend-profile P   intermediate, modern, legacy, antique\n"
     "  --backend-tls-min V, --backend-tls-max V   1.0 (legacy, antique) to 1.3\n"
-    "  --backend-alpn A,...  --backend-psk-file F\n";
+    "  --backend-alpn A,...  --backend-groups G,...  --backend-psk-file F\n";
 
 static int print_problems(const struct gw_problems *p)
 {

@@ -684,8 +684,7 @@ void gw_session_backend_secured(struct gw_session *s)
     struct hb_proto_sink mem;
 
     s->backend_handshake = false;
-    s->backend_version = hb_tls_info(s->backend.tls)->version;
-    s->backend_suite = hb_tls_info(s->backend.tls)->suite;
+    s->backend_info = *hb_tls_info(s->backend.tls);
     struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
     carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
 }

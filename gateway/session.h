@@ -30,17 +30,17 @@ struct gw_session {
     uint8_t last_phase;   /* where it was when it ended */
     uint8_t sni_size;
     uint16_t identity_size;
-    uint16_t backend_version, backend_suite; /* of TLS toward the backend; 0: none */
-    bool backend_handshake;                  /* TLS toward the backend is not up yet */
-    bool client_done;                        /* the client ended its stream cleanly: the backend may finish */
-    bool connect_wanted;                     /* a new backend link, as soon as the old one is closed */
-    bool await_greeting;                     /* the backend has said nothing yet */
-    bool residue;                            /* bytes came in behind STARTTLS */
-    bool at_line;                            /* the client's stream stands at the start of a line */
-    bool abort_backend;                      /* the backend shall see an abort */
-    bool abort_client;                       /* no close_notify: the client shall see a truncation */
-    bool ended;                              /* why is set */
-    bool goodbye_due;                        /* the protocol says goodbye in answer to the next command */
+    struct hb_tls_info backend_info; /* of TLS toward the backend; suite 0: none */
+    bool backend_handshake;          /* TLS toward the backend is not up yet */
+    bool client_done;                /* the client ended its stream cleanly: the backend may finish */
+    bool connect_wanted;             /* a new backend link, as soon as the old one is closed */
+    bool await_greeting;             /* the backend has said nothing yet */
+    bool residue;                    /* bytes came in behind STARTTLS */
+    bool at_line;                    /* the client's stream stands at the start of a line */
+    bool abort_backend;              /* the backend shall see an abort */
+    bool abort_client;               /* no close_notify: the client shall see a truncation */
+    bool ended;                      /* why is set */
+    bool goodbye_due;                /* the protocol says goodbye in answer to the next command */
     bool in_turn;
     uint16_t code; /* enum hb_code: why it ended */
 };

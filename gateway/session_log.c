@@ -40,6 +40,9 @@ void gw_log_session_end(struct gw_session *s)
     bool suite = t != NULL && t->suite != 0;
     const char *alpn = t != NULL && t->alpn > 0 ? hb_tls_config_alpn(s->lc->tls, t->alpn - 1u) : "";
     const char *alert = "";
+    const struct hb_tls_info *b = &s->backend_info;
+    bool secured = b->suite != 0;
+    const char *signature = secured && b->peer_sigalg != 0 ? hb_tls_sigalg_name(b->peer_sigalg) : "";
     enum hb_code code = (enum hb_code)s->code;
 
     if (t != NULL && t->alert_got != 255) {
@@ -55,14 +58,20 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
            GW_STR("signature", suite && t->sigalg != 0 ? hb_tls_sigalg_name(t->sigalg) : ""),
            GW_STR("resumed", suite ? (t->resumed ? "yes" : "no") : ""),
+           GW_STR("retried", suite && t->retried ? "yes" : ""),
            GW_STR("client_cert", s->identity != NULL            ? s->identity
                                  : suite && t->peer_certificate ? "unnamed"
                                                                 : ""),
            GW_STR("backend", s->lc->backend_text),
            GW_STR("backend_tls", s->lc->backend_tls == NULL ? ""
-                                 : s->backend_suite != 0    ? hb_tls_version_name(s->backend_version)
+                                 : secured                  ? hb_tls_version_name(b->version)
                                                             : "none"),
-           GW_STR("backend_suite", s->backend_suite != 0 ? hb_tls_suite_name(s->backend_suite) : ""),
+           GW_STR("backend_alpn",
+                  secured && b->alpn > 0 ? hb_tls_config_alpn(s->lc->backend_tls, b->alpn - 1u) : ""),
+           GW_STR("backend_suite", secured ? hb_tls_suite_name(b->suite) : ""),
+           GW_STR("backend_group", secured ? hb_tls_group_name(b->group) : ""),
+           GW_STR("backend_signature", signature),
+           GW_STR("backend_resumed", secured ? (b->resumed ? "yes" : "no") : ""),
            GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
            GW_U64("ms", uv_now(&s->w->loop) - s->started), GW_STR("phase", gw_phases[s->last_phase].name),
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
