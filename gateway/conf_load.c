@@ -185,7 +185,7 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
     const char *sep = dl->listen != NULL ? strstr(dl->listen, "://") : NULL;
     char scheme[32];
     char host[256];
-    char list[256];
+    char list[512];
     unsigned port;
     const char *why;
 
@@ -212,6 +212,8 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
     port = port != 0 ? port : hb_proto_port(lc->proto, lc->implicit);
     if (port == 0) {
         gw_problem(p, dl->where, "a port is needed in", dl->listen);
+    } else if (hb_proto_port_forbidden(lc->proto, port)) {
+        gw_problem(p, dl->where, "the protocol's RFC forbids this port", dl->listen);
     } else if (!resolve(host, port, &lc->addr, &why)) {
         gw_problem(p, dl->where, why, dl->listen);
     }

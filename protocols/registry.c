@@ -15,6 +15,8 @@ static const struct {
     {"smtps",       &hb_proto_smtp,       true},
     {"submission",  &hb_proto_submission, false},
     {"submissions", &hb_proto_submission, true},
+    {"lmtp",        &hb_proto_lmtp,       false},
+    {"lmtps",       &hb_proto_lmtp,       true},
     {"acap",        &hb_proto_acap,       false},
     {"acaps",       &hb_proto_acap,       true},
     {"tls",         &hb_proto_raw,        true},
@@ -46,6 +48,11 @@ const char *hb_proto_name(const struct hb_proto *proto)
 uint16_t hb_proto_port(const struct hb_proto *proto, bool implicit)
 {
     return implicit ? proto->implicit_port : proto->port;
+}
+
+bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port)
+{
+    return port != 0 && port == proto->never_port;
 }
 
 const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i)

@@ -70,7 +70,9 @@ struct hb_smtp_state {
     uint8_t dot;      /* enum hb_dot */
     bool sasl;        /* an AUTH exchange: one client line for each 334 */
     bool sasl_due;
-    uint16_t in_reply; /* the code of a multi-line reply that has begun; 0: none */
+    uint32_t recipients;  /* accepted in this transaction */
+    uint32_t content_due; /* LMTP: replies still to come behind the content */
+    uint16_t in_reply;    /* the code of a multi-line reply that has begun; 0: none */
 };
 
 struct hb_proto_session {
@@ -110,6 +112,8 @@ struct hb_proto {
     bool regreet;        /* the backend's greeting is passed on inside TLS, too */
     bool raw;            /* nothing to look at: relay at once */
     bool login_optional; /* relays mail without login, too: the long timeout holds from TLS on */
+    bool lmtp;           /* smtp.c: says LHLO, and one reply a recipient behind the content */
+    uint16_t never_port; /* its RFC forbids a listener here; 0: none */
     /* GEN-27: the greeting where TLS comes before the backend. */
     void (*greet)(struct hb_proto_session *s);
     /* One unit of the client's stream. */
@@ -132,8 +136,8 @@ struct hb_proto {
     const struct hb_tagged_dialect *dialect;
 };
 
-extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_acap,
-    hb_proto_raw;
+extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_lmtp,
+    hb_proto_acap, hb_proto_raw;
 
 /* ---- for the protocols ---- */
 

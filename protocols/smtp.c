@@ -1,16 +1,18 @@
-/* smtp.c: SMTP and submission (RFC 5321, 6409), STARTTLS (RFC 3207), client's side; smtp_reply.c has the
- * other.
+/* smtp.c: SMTP and submission (RFC 5321, 6409), LMTP (RFC 2033), STARTTLS (RFC 3207), client's side;
+ * smtp_reply.c has the other.
  *
  * The session stays framed to its end: each message begins and ends a passage
  * of content (DATA, BDAT) in which nobody looks for commands. An answer of our
- * own waits until the backend has answered what was forwarded before. */
+ * own waits until the backend has answered what was forwarded before. LMTP is
+ * the same but for its hello, and for one reply a recipient behind the content. */
 #include "smtp.h"
 
-#include "dot.h"
 #include "words.h"
 
 #define LINE_MAX_SMTP 2048u
 #define LINE_MAX_SASL 12288u
+
+#define USE_LHLO "500 5.5.1 Use LHLO"
 
 static const struct hb_span no_tag = {NULL, 0};
 
@@ -35,7 +37,7 @@ void hb_smtp_bye(struct hb_proto_session *s, enum hb_goodbye kind)
     }
 }
 
-static bool busy(const struct hb_proto_session *s)
+bool hb_smtp_busy(const struct hb_proto_session *s)
 {
     return s->queue.num > 0;
 }
@@ -43,7 +45,7 @@ static bool busy(const struct hb_proto_session *s)
 /* SMTP-20: not in the middle of a message, nor before its reply. */
 static bool bye_later(const struct hb_proto_session *s)
 {
-    return s->u.smtp.data || s->u.smtp.bdat > 0 || busy(s);
+    return s->u.smtp.data || s->u.smtp.bdat > 0 || hb_smtp_busy(s);
 }
 
 /* The line that the backend's 334 asked for. */
@@ -62,13 +64,18 @@ static void too_long(struct hb_proto_session *s, struct hb_span head)
 
 static void greet(struct hb_proto_session *s)
 {
-    hb_say(s, no_tag, "220 %h ESMTP");
+    hb_say(s, no_tag, s->row->lmtp ? "220 %h LMTP" : "220 %h ESMTP");
 }
 
-static enum hb_unit refuse(struct hb_proto_session *s, const char *line)
+static const char *send_hello(const struct hb_proto_session *s)
 {
-    hb_say(s, no_tag, line);
-    return hb_bad_command(s);
+    return s->row->lmtp ? "503 5.5.1 Send LHLO first" : "503 5.5.1 Send EHLO first";
+}
+
+/* The verb whose reply lists extensions. */
+static bool is_hello(const struct hb_proto_session *s, struct hb_span verb)
+{
+    return hb_span_is(verb, s->row->lmtp ? "LHLO" : "EHLO");
 }
 
 /* ---- commands ---- */
@@ -76,80 +83,62 @@ static enum hb_unit refuse(struct hb_proto_session *s, const char *line)
 static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span args)
 {
     if (hb_trim_end(args).len > 0) { /* SMTP-04: blanks at the end are none */
-        return refuse(s, "501 5.5.4 Syntax error (no parameters allowed)");
+        return hb_smtp_refuse(s, "501 5.5.4 Syntax error (no parameters allowed)");
     }
     if (s->secured) {
-        return refuse(s, "503 5.5.1 TLS already active");
+        return hb_smtp_refuse(s, "503 5.5.1 TLS already active");
     }
     if (!s->set->starttls_offered) {
-        return refuse(s, "502 5.5.1 Command not implemented");
+        return hb_smtp_refuse(s, "502 5.5.1 Command not implemented");
     }
     if (s->authenticated) {
-        return refuse(s, "503 5.5.1 STARTTLS not permitted after AUTH");
+        return hb_smtp_refuse(s, "503 5.5.1 STARTTLS not permitted after AUTH");
     }
     if (state(s)->mail) {
-        return refuse(s, "503 5.5.1 STARTTLS not permitted during a mail transaction");
+        return hb_smtp_refuse(s, "503 5.5.1 STARTTLS not permitted during a mail transaction");
     }
     if (s->set->needs_ehlo && !state(s)->ehlo_seen) { /* SMTP-10: offered in EHLO alone */
-        return refuse(s, "503 5.5.1 Send EHLO first");
+        return hb_smtp_refuse(s, send_hello(s));
     }
     if (!s->set->tls_usable) {
-        return refuse(s, "454 4.7.0 TLS not available due to temporary reason");
+        return hb_smtp_refuse(s, "454 4.7.0 TLS not available due to temporary reason");
     }
     hb_say(s, no_tag, "220 2.0.0 Ready to start TLS");
     return HB_UNIT_UPGRADE;
 }
 
-/* "BDAT n [LAST]" */
-struct bdat {
-    uint64_t size;
-    struct hb_span digits;
-    bool last;
-};
-
-/* False if it is not that. */
-static bool parse_bdat(struct hb_span args, struct bdat *b)
+/* LMTP-01. */
+static bool wrong_hello(const struct hb_proto_session *s, struct hb_span verb)
 {
-    b->digits = hb_word_loose(&args);
-    b->size = 0;
-    b->last = hb_span_is(hb_trim_end(args), "LAST");
-    if (b->digits.len == 0 || b->digits.len > 18 || (args.len > 0 && !b->last)) {
-        return false;
-    }
-    for (size_t i = 0; i < b->digits.len; i++) {
-        if (b->digits.p[i] < '0' || b->digits.p[i] > '9') {
-            return false;
-        }
-        b->size = b->size * 10 + (uint64_t)(b->digits.p[i] - '0');
-    }
-    return true;
+    return s->row->lmtp && (hb_span_is(verb, "EHLO") || hb_span_is(verb, "HELO"));
 }
 
-/* SMTP-07: a refused chunk's octets come all the same; they are eaten, then comes the answer. */
-static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span verb, struct hb_span args,
-                                   const char *line)
+/* GEN-27; RFC 2033 5: an LMTP server has these two, and so have we. */
+static void say_extensions(struct hb_proto_session *s)
 {
-    struct bdat b;
+    bool starttls = hb_offer_starttls(s);
 
-    if (hb_span_is(verb, "BDAT") && parse_bdat(args, &b) && b.size > 0) {
-        state(s)->bdat = b.size;
-        state(s)->bdat_answer = line;
-        return HB_UNIT_NEXT;
+    if (s->row->lmtp) {
+        hb_say(s, no_tag, "250-%h");
+        hb_say(s, no_tag, "250-PIPELINING");
+        hb_say(s, no_tag, starttls ? "250-ENHANCEDSTATUSCODES" : "250 ENHANCEDSTATUSCODES");
+    } else {
+        hb_say(s, no_tag, starttls ? "250-%h" : "250 %h");
     }
-    return refuse(s, line);
+    if (starttls) {
+        hb_say(s, no_tag, "250 STARTTLS");
+    }
 }
 
 static enum hb_unit before_tls(struct hb_proto_session *s, struct hb_span verb, struct hb_span args)
 {
-    if (hb_span_is(verb, "EHLO")) {
+    if (is_hello(s, verb)) {
         state(s)->ehlo_seen = true;
-        if (hb_offer_starttls(s)) {
-            hb_say(s, no_tag, "250-%h");
-            hb_say(s, no_tag, "250 STARTTLS");
-        } else {
-            hb_say(s, no_tag, "250 %h");
-        }
+        say_extensions(s);
         return HB_UNIT_NEXT;
+    }
+    if (wrong_hello(s, verb)) {
+        return hb_smtp_refuse(s, USE_LHLO);
     }
     if (hb_span_is(verb, "NOOP")) {
         hb_say(s, no_tag, "250 2.0.0 OK");
@@ -159,7 +148,7 @@ static enum hb_unit before_tls(struct hb_proto_session *s, struct hb_span verb, 
         hb_say(s, no_tag, "221 2.0.0 %h Bye");
         return hb_end(s, HB_E_PROTO_QUIT);
     }
-    return refuse_command(s, verb, args, "530 5.7.0 Must issue a STARTTLS command first");
+    return hb_smtp_refuse_command(s, verb, args, "530 5.7.0 Must issue a STARTTLS command first");
 }
 
 static bool needs_hello(struct hb_span verb)
@@ -178,9 +167,9 @@ static bool needs_hello(struct hb_span verb)
  * among them, and so would one that has another idea of what "BDAT +5" means. */
 static const char *bdat_refusal(struct hb_proto_session *s, struct hb_span args)
 {
-    struct bdat b;
+    struct hb_smtp_bdat b;
 
-    if (!parse_bdat(args, &b)) {
+    if (!hb_smtp_parse_bdat(args, &b)) {
         return "501 5.5.4 Syntax error in BDAT";
     }
     return state(s)->chunking ? NULL : "502 5.5.1 Command not implemented";
@@ -206,6 +195,9 @@ static const char *refusal(struct hb_proto_session *s, struct hb_span verb, stru
     if (verb.len == 0) {
         return "500 5.5.2 Syntax error";
     }
+    if (wrong_hello(s, verb)) {
+        return USE_LHLO;
+    }
     if (hb_span_is(verb, "XCLIENT") || hb_span_is(verb, "XFORWARD")) {
         return "550 5.7.0 Not authorized"; /* SMTP-19 */
     }
@@ -213,7 +205,7 @@ static const char *refusal(struct hb_proto_session *s, struct hb_span verb, stru
         return "502 5.5.1 Command not implemented";
     }
     if (s->secured && !s->set->implicit && !state(s)->helo_seen && needs_hello(verb)) {
-        return "503 5.5.1 Send EHLO first"; /* SMTP-14: what was said in clear is forgotten */
+        return send_hello(s); /* SMTP-14: what was said in clear is forgotten */
     }
     if (hb_span_is(verb, "BDAT")) {
         return bdat_refusal(s, args);
@@ -226,9 +218,9 @@ static enum hb_smtp_kind kind_of(struct hb_span verb)
     static const struct {
         const char *verb;
         enum hb_smtp_kind kind;
-    } rows[] = {{"EHLO", HB_SMTP_EHLO}, {"HELO", HB_SMTP_HELO}, {"MAIL", HB_SMTP_MAIL},
-                {"DATA", HB_SMTP_DATA}, {"AUTH", HB_SMTP_AUTH}, {"RSET", HB_SMTP_RSET},
-                {"QUIT", HB_SMTP_QUIT}};
+    } rows[] = {{"EHLO", HB_SMTP_EHLO}, {"LHLO", HB_SMTP_EHLO}, {"HELO", HB_SMTP_HELO},
+                {"MAIL", HB_SMTP_MAIL}, {"RCPT", HB_SMTP_RCPT}, {"DATA", HB_SMTP_DATA},
+                {"AUTH", HB_SMTP_AUTH}, {"RSET", HB_SMTP_RSET}, {"QUIT", HB_SMTP_QUIT}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (hb_span_is(verb, rows[i].verb)) {
@@ -243,16 +235,12 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
 {
     struct hb_smtp_state *t = state(s);
     enum hb_smtp_kind kind = kind_of(verb);
-    bool bdat = hb_span_is(verb, "BDAT");
-    struct bdat b = {0};
 
     if (hb_replyq_full(&s->queue)) {
         return HB_UNIT_WAIT;
     }
-    if (bdat && parse_bdat(args, &b)) {
-        t->bdat = b.size;
-        t->bdat_answer = NULL;
-        kind = b.last ? HB_SMTP_CONTENT : HB_SMTP_OTHER;
+    if (hb_span_is(verb, "BDAT")) {
+        return hb_smtp_forward_chunk(s, args);
     }
     enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
     if (code != HB_OK) {
@@ -261,13 +249,7 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     t->data_due = kind == HB_SMTP_DATA;
     t->sasl = kind == HB_SMTP_AUTH;
     t->sasl_due = false;
-    if (!bdat) {
-        hb_line_to_backend(s, line);
-        return HB_UNIT_NEXT;
-    }
-    hb_to_backend(s, hb_span_str("BDAT ")); /* written anew: this one cannot be read in two ways */
-    hb_to_backend(s, b.digits);
-    hb_line_to_backend(s, hb_span_str(b.last ? " LAST" : ""));
+    hb_line_to_backend(s, line);
     return HB_UNIT_NEXT;
 }
 
@@ -275,7 +257,7 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span args = line;
     struct hb_span verb = hb_word_loose(&args);
-    bool must_wait = busy(s); /* our answer would overtake the backend's */
+    bool must_wait = hb_smtp_busy(s); /* our answer would overtake the backend's */
 
     if (verb.p != line.p || !hb_plain_word(verb)) {
         verb.len = 0; /* a server with other blanks than ours might see XCLIENT in it */
@@ -298,67 +280,9 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
         return before_tls(s, verb, args);
     }
     if (no != NULL) {
-        return must_wait ? HB_UNIT_WAIT : refuse_command(s, verb, args, no);
+        return must_wait ? HB_UNIT_WAIT : hb_smtp_refuse_command(s, verb, args, no);
     }
     return forward(s, line, verb, args);
-}
-
-/* ---- content ---- */
-
-static enum hb_unit chunk(struct hb_proto_session *s, struct hb_span *in)
-{
-    struct hb_smtp_state *t = state(s);
-    struct hb_span part = hb_span_head(*in, t->bdat < SIZE_MAX ? (size_t)t->bdat : SIZE_MAX);
-
-    if (part.len == 0) {
-        return HB_UNIT_MORE;
-    }
-    if (t->bdat_answer == NULL) {
-        hb_to_backend(s, part);
-    }
-    t->bdat -= part.len;
-    *in = hb_span_skip(*in, part.len);
-    return t->bdat == 0 && t->bdat_answer != NULL ? refuse(s, t->bdat_answer) : HB_UNIT_NEXT;
-}
-
-/* SMTP-06: a newline that is not CRLF might end the message for the backend, and what follows would be
- * commands nobody sent. Nothing more goes there; the rest is dropped and the session ends. */
-static enum hb_unit drop_data(struct hb_proto_session *s, struct hb_span *in)
-{
-    struct hb_dot_result r = hb_dot_scan(&state(s)->dot, *in, false);
-
-    *in = hb_span_skip(*in, r.used);
-    if (!r.end) {
-        return HB_UNIT_MORE;
-    }
-    hb_say(s, no_tag, "550 5.5.2 Bare <CR> or <LF> not allowed");
-    hb_say(s, no_tag, "421 4.7.0 %h Closing transmission channel");
-    return hb_end(s, HB_E_PROTO_BARE_NEWLINE);
-}
-
-static enum hb_unit data(struct hb_proto_session *s, struct hb_span *in)
-{
-    struct hb_smtp_state *t = state(s);
-
-    if (in->len == 0) {
-        return HB_UNIT_MORE;
-    }
-    if (t->bad_newline) {
-        return drop_data(s, in);
-    }
-    struct hb_dot_result r = hb_dot_scan(&t->dot, *in, true);
-    hb_to_backend(s, hb_span_head(*in, r.used));
-    *in = hb_span_skip(*in, r.used);
-    if (r.bare) {
-        t->bad_newline = true;
-        return HB_UNIT_NEXT;
-    }
-    if (!r.end) {
-        return HB_UNIT_MORE;
-    }
-    t->data = false;
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_SMTP_CONTENT, no_tag);
-    return code == HB_OK ? HB_UNIT_NEXT : hb_end(s, code);
 }
 
 static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
@@ -367,10 +291,10 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     struct hb_span line;
 
     if (t->data) {
-        return data(s, in);
+        return hb_smtp_data(s, in);
     }
     if (t->bdat > 0) {
-        return chunk(s, in);
+        return hb_smtp_chunk(s, in);
     }
     if (t->data_due || (t->sasl && !t->sasl_due)) { /* the backend's answer decides what the next bytes are */
         return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
@@ -391,14 +315,16 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     return unit;
 }
 
-#define SMTP_ROW(row_name, plain_port, tls_port)                                                             \
+#define SMTP_ROW(row_name, ...)                                                                              \
     {                                                                                                        \
-        .name = row_name, .alpn = {"smtp"}, .port = plain_port, .implicit_port = tls_port,                   \
-        .max_line = LINE_MAX_SMTP, .idle_auth = 310 /* RFC 5321 4.5.3.2.7: not below 5 minutes */,           \
-        .login_optional = true, .greet = greet, .client = client, .backend = hb_smtp_backend,                \
-        .bye = hb_smtp_bye, .bye_later = bye_later, .busy = busy, .too_long = too_long,                      \
-        .needs_line = needs_line,                                                                            \
+        .name = row_name, __VA_ARGS__, .max_line = LINE_MAX_SMTP,                                            \
+        .idle_auth = 310 /* RFC 5321 4.5.3.2.7: not below 5 minutes */, .login_optional = true,              \
+        .greet = greet, .client = client, .backend = hb_smtp_backend, .bye = hb_smtp_bye,                    \
+        .bye_later = bye_later, .busy = hb_smtp_busy, .too_long = too_long, .needs_line = needs_line,        \
     }
 
-const struct hb_proto hb_proto_smtp = SMTP_ROW("smtp", 25, 465);
-const struct hb_proto hb_proto_submission = SMTP_ROW("submission", 587, 465);
+const struct hb_proto hb_proto_smtp = SMTP_ROW("smtp", .alpn = {"smtp"}, .port = 25, .implicit_port = 465);
+const struct hb_proto hb_proto_submission =
+    SMTP_ROW("submission", .alpn = {"smtp"}, .port = 587, .implicit_port = 465);
+/* RFC 2033 5: never on port 25; it has no port of its own, and no ALPN id is registered (ALPN-01). */
+const struct hb_proto hb_proto_lmtp = SMTP_ROW("lmtp", .lmtp = true, .never_port = 25);

@@ -1,5 +1,5 @@
-/* smtp_reply.c: the backend's side of SMTP: replies by count, never by text (SMTP-02), and EHLO's list
- * edited.
+/* smtp_reply.c: the backend's side of SMTP and LMTP: replies by count, never by text (SMTP-02), and EHLO's
+ * list edited.
  *
  * A reply is lines "ddd-text" and a last "ddd text" or "ddd". EHLO's lines are
  * held back one line: only when it is known whether another follows can "-" or
@@ -141,6 +141,10 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
         t->sasl_due = true;
         return; /* the exchange goes on: its command is not answered yet */
     }
+    if (kind == HB_SMTP_CONTENT && t->content_due > 1) {
+        t->content_due--; /* LMTP-02: one reply a recipient */
+        return;
+    }
     hb_replyq_drop_front(&s->queue, s->env);
     switch (kind) {
     case HB_SMTP_EHLO:
@@ -148,9 +152,14 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
         t->helo_seen = t->helo_seen || ok;
         t->ehlo_seen = ok ? kind == HB_SMTP_EHLO : t->ehlo_seen;
         t->mail = t->mail && !ok;
+        t->recipients = ok ? 0 : t->recipients;
         break;
     case HB_SMTP_MAIL:
         t->mail = t->mail || ok;
+        t->recipients = ok ? 0 : t->recipients;
+        break;
+    case HB_SMTP_RCPT:
+        t->recipients += ok && t->recipients < UINT32_MAX;
         break;
     case HB_SMTP_DATA:
         t->data_due = false;
@@ -164,7 +173,9 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
         break;
     case HB_SMTP_RSET:
     case HB_SMTP_CONTENT:
+    case HB_SMTP_UNASKED:
         t->mail = false;
+        t->recipients = 0;
         break;
     case HB_SMTP_QUIT:
         s->backend_said_bye = true;
@@ -177,10 +188,12 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
 /* What this reply may be: one that asks for more only where a command can be gone on with, and unasked only a
  * goodbye (SMTP-02: 421; some say 451). A server that seems to say anything else is out of step with us, and
  * only closing is safe then. */
-static bool expected(uint8_t kind, unsigned code)
+static bool expected(const struct hb_proto_session *s, uint8_t kind, unsigned code)
 {
     if (code >= 300 && code < 400) {
-        return (kind == HB_SMTP_AUTH && code == 334) || (kind == HB_SMTP_DATA && code == 354);
+        bool content = kind == HB_SMTP_DATA && code == 354;
+        bool for_nobody = s->row->lmtp && s->u.smtp.recipients == 0; /* RFC 2033 4.2 wants 503 */
+        return (kind == HB_SMTP_AUTH && code == 334) || (content && !for_nobody);
     }
     return kind != 0 || code >= 400;
 }
@@ -195,7 +208,7 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
     bool in_greeting = s->backend_state == HB_BACKEND_GREETING;
     uint8_t kind = hb_replyq_front(&s->queue);
     if (!parse(line, &code, &last, &text) || (t->in_reply != 0 && t->in_reply != code) ||
-        (!in_greeting && !expected(kind, code))) {
+        (!in_greeting && !expected(s, kind, code))) {
         hb_smtp_bye(s, HB_BYE_BACKEND);
         return hb_end(s, in_greeting ? HB_E_PROTO_BACKEND_GREETING : HB_E_PROTO_BACKEND_REPLY);
     }
@@ -209,7 +222,7 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
         if (unit != HB_UNIT_NEXT) {
             return unit;
         }
-    } else {
+    } else if (kind != HB_SMTP_UNASKED || code == 421) {
         hb_line_to_client(s, line);
     }
     if (last && kind != 0) {

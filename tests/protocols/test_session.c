@@ -99,6 +99,8 @@ static const struct {
     { "smtp",        "smtp",       "smtp", false, true,  25 },
     { "submission",  "submission", "smtp", false, true,  587 },
     { "submissions", "submission", "smtp", true,  true,  465 },
+    { "lmtp",        "lmtp",       NULL,   false, true,  0 },
+    { "lmtps",       "lmtp",       NULL,   true,  true,  0 },
     { "acap",        "acap",       NULL,   false, true,  674 },
     { "tls",         "tls",        NULL,   true,  false, 0 },
 };

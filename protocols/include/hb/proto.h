@@ -76,6 +76,8 @@ const struct hb_proto *hb_proto_find(const char *scheme, bool *implicit);
 const char *hb_proto_scheme(unsigned i);
 const char *hb_proto_name(const struct hb_proto *proto);             /* "imap" */
 uint16_t hb_proto_port(const struct hb_proto *proto, bool implicit); /* PORT-01; 0 none */
+/* True if the protocol's RFC forbids a listener on this port (LMTP on 25). */
+bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port);
 /* ALPN protocol ids this protocol accepts, in order; NULL beyond the end (ALPN-01). */
 const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i);
 /* true: an ALPN offer without our id is refused (ALPN-02). false for raw TLS. */
