@@ -1,6 +1,6 @@
 /* cli.c: the arguments of `hauberk run`, in the order they come: --backend belongs to the --listen before it,
  * --key to the --cert before it; what stands before the first --listen holds for all. */
-#include "conf.h"
+#include "conf_util.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -9,8 +9,9 @@
 static const struct {
     const char *name;
     size_t offset; /* of the word in struct gw_draft_listener */
+    enum gw_word word;
 } words[] = {
-#define W(field, name) {"--" name, offsetof(struct gw_draft_listener, field)},
+#define W(field, name, otherwise) {"--" name, offsetof(struct gw_draft_listener, field), GW_WORD_##field},
 #define F(field, name)
 #include "words.def"
 #undef W
@@ -19,12 +20,22 @@ static const struct {
 static const struct {
     const char *name;
     size_t offset; /* of the bool */
+    enum gw_word word;
 } flags[] = {
-#define W(field, name)
-#define F(field, name) {"--" name, offsetof(struct gw_draft_listener, field)},
+#define W(field, name, otherwise)
+#define F(field, name) {"--" name, offsetof(struct gw_draft_listener, field), GW_WORD_##field},
 #include "words.def"
 #undef W
 #undef F
+};
+static const struct {
+    const char *name;
+    size_t offset, where_offset; /* in struct gw_draft */
+} globals[] = {
+#define G(field, name, otherwise)                                                                            \
+    {"--" name, offsetof(struct gw_draft, field), offsetof(struct gw_draft, field##_where)},
+#include "globals.def"
+#undef G
 };
 
 /* These hold for every listener of the command line, wherever they stand. */
@@ -33,6 +44,7 @@ static bool set_word(struct gw_draft_listener *all, const char *name, const char
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(name, words[i].name) == 0) {
             memcpy((char *)all + words[i].offset, &value, sizeof value);
+            all->origin[words[i].word] = words[i].name;
             return true;
         }
     }
@@ -46,6 +58,19 @@ static bool set_flag(struct gw_draft_listener *all, const char *name)
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(name, flags[i].name) == 0) {
             memcpy((char *)all + flags[i].offset, &yes, sizeof yes);
+            all->origin[flags[i].word] = flags[i].name;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_global(struct gw_draft *d, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof globals / sizeof globals[0]; i++) {
+        if (strcmp(name, globals[i].name) == 0) {
+            memcpy((char *)d + globals[i].offset, &value, sizeof value);
+            memcpy((char *)d + globals[i].where_offset, &globals[i].name, sizeof globals[i].name);
             return true;
         }
     }
@@ -75,7 +100,7 @@ static void add_backend(struct gw_draft *d, const char *value, struct gw_problem
 static void add_chain(struct gw_draft *d, const char *value, struct gw_problems *p)
 {
     if (d->num_certs == GW_MAX_CERTS) {
-        gw_problem(p, "--cert", "too many; at most 64, not also", value);
+        gw_problem(p, "--cert", "too many; at most 256, not also", value);
         return;
     }
     d->certs[d->num_certs].name = value;
@@ -118,14 +143,8 @@ static bool with_value(struct gw_draft *d, struct gw_draft_listener *all, const 
         add_staple(d, value, p);
     } else if (strcmp(name, "--config") == 0) {
         *config = value;
-    } else if (strcmp(name, "--workers") == 0) {
-        d->workers = value;
-        d->workers_where = "--workers";
-    } else if (strcmp(name, "--log") == 0) {
-        d->log = value;
-        d->log_where = "--log";
     } else {
-        return set_word(all, name, value);
+        return set_global(d, name, value) || set_word(all, name, value);
     }
     return true;
 }
@@ -135,6 +154,11 @@ static void finish(struct gw_draft *d, const struct gw_draft_listener *all, cons
 {
     if (config != NULL && (d->num_listeners > 0 || d->num_certs > 0)) {
         gw_problem(p, "--config", "goes without --listen and --cert: say it all in the file", NULL);
+    }
+    for (size_t i = 0; config != NULL && i < GW_NUM_WORDS; i++) {
+        if (all->origin[i] != NULL) {
+            gw_problem(p, all->origin[i], "goes without --config: say it in the file", NULL);
+        }
     }
     for (unsigned i = 0; i < d->num_listeners; i++) {
         struct gw_draft_listener *dl = &d->listeners[i];
@@ -151,6 +175,9 @@ static void finish(struct gw_draft *d, const struct gw_draft_listener *all, cons
         if (d->certs[i].key == NULL) {
             gw_problem(p, "--cert", "needs a --key behind it", d->certs[i].chain);
         }
+    }
+    if (config == NULL) {
+        gw_conf_cert_folder(d, p);
     }
 }
 

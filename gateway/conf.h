@@ -13,12 +13,26 @@
 #include <sys/socket.h>
 
 #define GW_MAX_LISTENERS 64u
-#define GW_MAX_CERTS     64u
+#define GW_MAX_CERTS     256u
+#define GW_MAX_NAMES     64u /* of certificates, in one listener */
 #define GW_MAX_WORKERS   64u
 
 /* Seconds. */
 struct gw_timeouts {
-    unsigned greeting, handshake, connect, flush, linger, clear_total, drain;
+#define T(field, name, otherwise, least) unsigned field;
+#include "timeouts.def"
+#undef T
+};
+
+/* The words of a listener by number, for where each of them was said. */
+enum gw_word {
+#define W(field, name, otherwise) GW_WORD_##field,
+#define F(field, name)            GW_WORD_##field,
+#include "words.def"
+#undef W
+#undef F
+    GW_WORD_certificates, /* a list, in files alone */
+    GW_NUM_WORDS
 };
 
 /* ---- the draft: words as the operator wrote them ---- */
@@ -26,29 +40,46 @@ struct gw_timeouts {
 struct gw_draft_cert {
     const char *name, *chain, *key, *staple; /* paths; staple: OCSP response in DER, or NULL */
     const char *where;                       /* "--cert" or "file:line" */
+    bool from_folder;                        /* of certificate-folder: if it is not good, it is left out */
 };
 
+/* A word's value is NULL (a flag's: false) where nobody said it. origin[]: "--tls" or "file:line"; NULL:
+ * nobody. */
+
 struct gw_draft_listener {
+    const char *name; /* the block's title, or NULL */
     const char *listen, *backend;
-#define W(field, name) const char *field;
-#define F(field, name) bool field;
+#define W(field, name, otherwise) const char *field;
+#define F(field, name)            bool field;
 #include "words.def"
 #undef W
 #undef F
-    const char *certs[GW_MAX_CERTS]; /* names; none: all of them */
+    const char *certs[GW_MAX_NAMES]; /* names; none: all of them */
     unsigned num_certs;
-    const char *where;
+    const char *origin[GW_NUM_WORDS];
+    const char *where; /* "--listen", or "file:line" of the block's first word */
 };
+
+/* Where the operator said this word, or should have: for problems. */
+#define GW_AT(dl, field) ((dl)->origin[GW_WORD_##field] != NULL ? (dl)->origin[GW_WORD_##field] : (dl)->where)
 
 struct gw_draft {
     struct gw_draft_listener listeners[GW_MAX_LISTENERS];
     struct gw_draft_cert certs[GW_MAX_CERTS];
+    struct gw_draft_listener defaults; /* the defaults block: holds where a listener does not say otherwise */
     unsigned num_listeners, num_certs;
-    const char *workers, *log, *workers_where, *log_where;
+#define G(field, name, otherwise) const char *field, *field##_where;
+#include "globals.def"
+#undef G
     bool debug;
     struct gw_timeouts timeouts;
-    char *arena; /* owned: every string that was not on the command line */
+#define T(field, name, otherwise, least) const char *field##_timeout_where; /* NULL: nobody said it */
+#include "timeouts.def"
+#undef T
+    const char *timeouts_where; /* of the block, if there was one */
+    char *arena;                /* owned: every string that was not on the command line */
     size_t arena_len, arena_cap;
+    bool too_long; /* the arena is full: not all of it is here */
 };
 
 /* ---- the snapshot ---- */
@@ -82,21 +113,23 @@ struct gw_conf {
 struct gw_problems {
     char text[8192];
     size_t len;
-    unsigned errors, notices;
+    unsigned errors, notices; /* notices are warnings */
+    bool lenient;             /* errors are said as notices */
 };
 
 /* where: "--listen", "hauberk.conf:12"; detail may be NULL. */
 void gw_problem(struct gw_problems *p, const char *where, const char *what, const char *detail);
-/* A relaxation of safety: not an error, but said. */
+/* A relaxation of safety, or what will be an error soon: said each time, and `check` ends with 1. */
 void gw_notice(struct gw_problems *p, const char *where, const char *what, const char *detail);
 
 /* ---- making one ---- */
 
 struct gw_draft *gw_draft_new(void); /* never NULL: out of memory ends the process */
 void gw_draft_free(struct gw_draft **d);
-/* Copies len bytes of s into the draft's arena; the result lives as long as the draft. */
+/* Copies len bytes of s into the draft's arena; the result lives as long as the draft. "" if it
+ * is full; gw_conf_load() tells. */
 const char *gw_draft_keep(struct gw_draft *d, const char *s, size_t len);
-/* Reads a configuration file into the draft (conf_file.c). */
+/* Reads a configuration file, and what it includes, into the draft (conf_file.c). */
 void gw_conf_file(const char *path, struct gw_draft *d, struct gw_problems *p);
 /* Arguments of `hauberk run` into the draft (cli.c); *config becomes the --config file, if there is one. */
 void gw_cli_parse(int argc, char **argv, struct gw_draft *d, const char **config, struct gw_problems *p);

@@ -2,18 +2,13 @@
  * Goes on after an error to find the others; builds nothing when there was one. */
 #include "conf_util.h"
 
-#include "sysenv.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <hb/ct.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define FILE_MAX_LEN (1u << 20)
 
 /* True if line is there already: a certificate two listeners share is told of once. */
 static bool has_line(struct gw_problems *p, const char *line)
@@ -40,6 +35,10 @@ static void add_line(struct gw_problems *p, const char *kind, const char *where,
 
 void gw_problem(struct gw_problems *p, const char *where, const char *what, const char *detail)
 {
+    if (p->lenient) {
+        gw_notice(p, where, what, detail);
+        return;
+    }
     p->errors++;
     add_line(p, "", where, what, detail);
 }
@@ -47,12 +46,12 @@ void gw_problem(struct gw_problems *p, const char *where, const char *what, cons
 void gw_notice(struct gw_problems *p, const char *where, const char *what, const char *detail)
 {
     p->notices++;
-    add_line(p, "notice: ", where, what, detail);
+    add_line(p, "warning: ", where, what, detail);
 }
 
 /* ---- draft ---- */
 
-#define ARENA_SIZE 262144u
+#define ARENA_SIZE (1u << 20)
 
 struct gw_draft *gw_draft_new(void)
 {
@@ -63,13 +62,9 @@ struct gw_draft *gw_draft_new(void)
         exit(2);
     }
     d->arena_cap = ARENA_SIZE;
-    d->timeouts = (struct gw_timeouts){.greeting = 30,
-                                       .handshake = 30,
-                                       .connect = 10,
-                                       .flush = 30,
-                                       .linger = 2,
-                                       .clear_total = 300,
-                                       .drain = 30};
+#define T(field, name, otherwise, least) d->timeouts.field = (otherwise);
+#include "timeouts.def"
+#undef T
     return d;
 }
 
@@ -85,8 +80,8 @@ void gw_draft_free(struct gw_draft **d)
 const char *gw_draft_keep(struct gw_draft *d, const char *s, size_t len)
 {
     if (d->arena_cap - d->arena_len < len + 1) {
-        (void)fprintf(stderr, "hauberk: the configuration is too long\n");
-        exit(2);
+        d->too_long = true;
+        return "";
     }
     char *at = d->arena + d->arena_len;
     memcpy(at, s, len);
@@ -256,93 +251,14 @@ static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_
         return;
     }
     if (dl->trusted_network) { /* GEN-25 */
-        gw_notice(p, dl->where, "trusted-network: mail and passwords travel in clear to", dl->backend);
+        gw_notice(p, GW_AT(dl, trusted_network), "trusted-network: mail and passwords travel in clear to",
+                  dl->backend);
     } else {
         gw_problem(
             p, dl->where,
             "backend is not on this machine and would get passwords in clear; say trusted-network if the "
             "network in between is yours",
             dl->backend);
-    }
-}
-
-/* ---- certificates ---- */
-
-void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
-{
-    struct stat st;
-
-    if (stat(path, &st) == 0 && (st.st_mode & 027) != 0) { /* PKI-08: wider than 0640 */
-        gw_notice(p, where, "private key can be read or changed by others; chmod 640", path);
-    }
-}
-
-static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
-{
-    size_t len = 0;
-    char *staple = dc->staple != NULL ? gw_read_file(dc->staple, &len, dc->where, p) : NULL;
-
-    if (staple != NULL) {
-        enum hb_code code = hb_cred_store_staple(store, hb_span(staple, len));
-        if (code != HB_OK) {
-            gw_problem(p, dc->where, hb_err_sentence(code), dc->staple);
-        }
-    }
-    free(staple);
-}
-
-static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
-{
-    size_t chain_len = 0;
-    size_t key_len = 0;
-    char *chain = gw_read_file(dc->chain, &chain_len, dc->where, p);
-    char *key = gw_read_file(dc->key, &key_len, dc->where, p);
-    struct hb_cred_facts facts;
-
-    if (chain != NULL && key != NULL) {
-        enum hb_code code =
-            hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), &facts);
-        if (code != HB_OK) {
-            char message[1300];
-            (void)snprintf(message, sizeof message, "certificate %s with key %s", dc->chain, dc->key);
-            gw_problem(p, dc->where, message, hb_err_sentence(code));
-        } else {
-            gw_warn_of_mode(dc->key, dc->where, p);
-            add_staple(dc, store, p);
-        }
-    }
-    if (key != NULL) {
-        hb_wipe(key, key_len);
-    }
-    free(key);
-    free(chain);
-}
-
-static void load_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
-                       struct gw_listener_conf *lc, struct gw_problems *p)
-{
-    lc->creds = hb_cred_store_new(gw_sysenv());
-    if (lc->creds == NULL) {
-        gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
-        return;
-    }
-    for (unsigned i = 0; i < dl->num_certs; i++) {
-        bool found = false;
-        for (unsigned k = 0; k < d->num_certs; k++) {
-            if (strcmp(d->certs[k].name, dl->certs[i]) == 0) {
-                found = true;
-                add_cert(&d->certs[k], lc->creds, p);
-            }
-        }
-        if (!found) {
-            gw_problem(p, dl->where, "no certificate block has the name", dl->certs[i]);
-        }
-    }
-    for (unsigned k = 0; dl->num_certs == 0 && k < d->num_certs; k++) {
-        add_cert(&d->certs[k], lc->creds, p);
-    }
-    if (d->num_certs == 0 && !lc->plain && dl->psk_file == NULL) {
-        gw_problem(p, dl->where, "no certificate given; give --cert and --key, or a certificate block", NULL);
     }
 }
 
@@ -356,28 +272,33 @@ static bool host_fits(const char *host, size_t cap)
     return len > 0 && len < cap && host[len] == 0;
 }
 
-static void load_policy(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
-                        struct gw_problems *p)
+static void load_policy(const struct gw_draft *d, const struct gw_draft_listener *dl,
+                        struct gw_listener_conf *lc, struct gw_problems *p)
 {
     static const char *const modes[] = {"required", "optional"};
-    bool optional = gw_choose(dl->tls, modes, 2, "tls", dl->where, p) == 1;
+    bool optional = gw_choose(dl->tls, modes, 2, "tls", GW_AT(dl, tls), p) == 1;
 
-    bool own_word = strncmp(dl->where, "--", 2) != 0; /* on the command line it is said for all listeners */
+    /* What is said for all listeners, on the command line or in defaults, may not fit each of them. */
+    bool own_word = dl->origin[GW_WORD_tls] != NULL &&
+                    dl->origin[GW_WORD_tls] != d->defaults.origin[GW_WORD_tls] &&
+                    strncmp(dl->where, "--", 2) != 0;
     if (optional && lc->implicit && own_word) {
-        gw_problem(p, dl->where, "tls = optional has no meaning where TLS comes first", dl->listen);
+        gw_problem(p, GW_AT(dl, tls), "tls = optional has no meaning where TLS comes first", dl->listen);
     }
-    if (optional && !lc->implicit) {
-        gw_notice(p, dl->where, "tls = optional: clients may go on without TLS", dl->listen);
+    if (optional && !lc->implicit && !dl->public_mx) { /* an MX has no other choice */
+        gw_notice(p, GW_AT(dl, tls), "tls = optional: clients may go on without TLS", dl->listen);
     }
     if (dl->plaintext_auth) {
-        gw_notice(p, dl->where, "plaintext-auth: passwords may cross the network in clear", dl->listen);
+        gw_notice(p, GW_AT(dl, plaintext_auth), "plaintext-auth: passwords may cross the network in clear",
+                  dl->listen);
     }
     if (dl->public_mx && !optional && !lc->implicit) { /* SMTP-15 */
-        gw_problem(p, dl->where, "a public MX must take mail without TLS (RFC 3207 4); say tls = optional",
-                   dl->listen);
+        gw_problem(p, GW_AT(dl, public_mx),
+                   "a public MX must take mail without TLS (RFC 3207 4); say tls = optional", dl->listen);
     }
     if (dl->host != NULL && !host_fits(dl->host, sizeof lc->host)) {
-        gw_problem(p, dl->where, "host is a name for greetings, such as mail.example.org, not", dl->host);
+        gw_problem(p, GW_AT(dl, host), "host is a name for greetings, such as mail.example.org, not",
+                   dl->host);
     } else if (dl->host != NULL) {
         memcpy(lc->host, dl->host, strlen(dl->host) + 1);
     } else if (gethostname(lc->host, sizeof lc->host - 1) != 0) {
@@ -418,6 +339,9 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         gw_problem(p, "hauberk", hb_err_sentence(HB_E_NO_MEMORY), NULL);
         return NULL;
     }
+    if (d->too_long) {
+        gw_problem(p, "hauberk", "the configuration is too long: more than 1 MiB of words and paths", NULL);
+    }
     conf->workers = load_workers(d, p);
     conf->log = gw_choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
                     ? GW_LOG_JSON
@@ -435,10 +359,10 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         conf->num_listeners = i + 1;
         load_listen(dl, lc, p);
         load_backend(dl, lc, p);
-        load_certs(d, dl, lc, p);
+        gw_conf_certs(d, dl, lc, p);
         gw_conf_tls(dl, lc, p);
         gw_conf_backend_tls(dl, lc, p);
-        load_policy(dl, lc, p);
+        load_policy(d, dl, lc, p);
         if (p->errors > 0 && i == 0 && lc->creds != NULL && hb_cred_store_count(lc->creds) == 0) {
             break; /* a certificate that cannot be used would be reported for each listener */
         }

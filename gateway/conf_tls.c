@@ -152,15 +152,16 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
     struct hb_ticket_keys *keys = NULL;
     char *secret = NULL;
     size_t len = 0;
-    unsigned num = gw_number(dl->tickets, 0, 4, 1, "tickets", dl->where, p);
-    unsigned life = gw_number(dl->ticket_lifetime, 1, 604800, 86400, "ticket-lifetime", dl->where, p);
+    unsigned num = gw_number(dl->tickets, 0, 4, 1, "tickets", GW_AT(dl, tickets), p);
+    unsigned life =
+        gw_number(dl->ticket_lifetime, 1, 604800, 86400, "ticket-lifetime", GW_AT(dl, ticket_lifetime), p);
     char context[600];
 
-    if (gw_choose(dl->resumption, words, 2, "resumption", dl->where, p) == 1) {
+    if (gw_choose(dl->resumption, words, 2, "resumption", GW_AT(dl, resumption), p) == 1) {
         return;
     }
     if (dl->ticket_secret != NULL) {
-        secret = gw_read_file(dl->ticket_secret, &len, dl->where, p);
+        secret = gw_read_file(dl->ticket_secret, &len, GW_AT(dl, ticket_secret), p);
         if (secret == NULL) {
             return;
         }
@@ -168,7 +169,7 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
     }
     enum hb_code code = hb_ticket_keys_new(gw_sysenv(), hb_span(secret, len), &keys);
     if (code == HB_E_KEY_WEAK) {
-        gw_problem(p, dl->where, "ticket-secret is shorter than 32 bytes", dl->ticket_secret);
+        gw_problem(p, GW_AT(dl, ticket_secret), "ticket-secret is shorter than 32 bytes", dl->ticket_secret);
     } else {
         problem(p, dl->where, "ticket-secret", code);
     }
@@ -195,20 +196,21 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
     static const char *const modes[] = {"off", "request", "require"};
     static const char *const verify[] = {"chain", "none"};
     enum hb_tls_auth auth =
-        (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", dl->where, p);
-    bool none = gw_choose(dl->client_verify, verify, 2, "client-verify", dl->where, p) == 1;
+        (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", GW_AT(dl, client_auth), p);
+    bool none = gw_choose(dl->client_verify, verify, 2, "client-verify", GW_AT(dl, client_verify), p) == 1;
     struct hb_trust *trust = NULL;
 
     if (auth == HB_AUTH_OFF) {
         return;
     }
     if (none) {
-        gw_notice(p, dl->where, "client-verify none: any client certificate will do", dl->listen);
+        gw_notice(p, GW_AT(dl, client_verify), "client-verify none: any client certificate will do",
+                  dl->listen);
     } else if (dl->client_ca == NULL) {
-        gw_problem(p, dl->where, "client-auth needs a client-ca to check against, or client-verify none",
-                   dl->listen);
+        gw_problem(p, GW_AT(dl, client_auth),
+                   "client-auth needs a client-ca to check against, or client-verify none", dl->listen);
     } else {
-        trust = load_trust(dl->client_ca, dl->where, p);
+        trust = load_trust(dl->client_ca, GW_AT(dl, client_ca), p);
     }
     hb_tls_config_verify(lc->tls, none ? HB_VERIFY_NONE : HB_VERIFY_CHAIN, trust);
     hb_tls_config_client_auth(lc->tls, auth);
@@ -220,7 +222,7 @@ static void load_alpn(const struct gw_draft_listener *dl, struct gw_listener_con
     static const char *const alpn[] = {"strict", "lenient"};
     struct loading l = {.config = lc->tls, .where = dl->where, .p = p};
     const char *name;
-    bool lenient = gw_choose(dl->alpn, alpn, 2, "alpn", dl->where, p) == 1;
+    bool lenient = gw_choose(dl->alpn, alpn, 2, "alpn", GW_AT(dl, alpn), p) == 1;
 
     for (unsigned i = 0; dl->alpn_protocols == NULL && (name = hb_proto_alpn(lc->proto, i)) != NULL; i++) {
         add_alpn(&l, name);
@@ -233,14 +235,14 @@ static void load_alpn(const struct gw_draft_listener *dl, struct gw_listener_con
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
     static const char *const sni[] = {"default", "strict"};
-    size_t profile = gw_choose(dl->profile, profiles, 3, "profile", dl->where, p);
-    uint16_t low = version_of(dl->tls_min, 0x0301, "tls-min", dl->where, p);
-    uint16_t high = version_of(dl->tls_max, 0x0304, "tls-max", dl->where, p);
-    bool strict_sni = gw_choose(dl->sni, sni, 2, "sni", dl->where, p) == 1;
-    struct loading l = {.where = dl->where, .p = p};
+    size_t profile = gw_choose(dl->profile, profiles, 3, "profile", GW_AT(dl, profile), p);
+    uint16_t low = version_of(dl->tls_min, 0x0301, "tls-min", GW_AT(dl, tls_min), p);
+    uint16_t high = version_of(dl->tls_max, 0x0304, "tls-max", GW_AT(dl, tls_max), p);
+    bool strict_sni = gw_choose(dl->sni, sni, 2, "sni", GW_AT(dl, sni), p) == 1;
+    struct loading l = {.where = GW_AT(dl, groups), .p = p};
 
     if (profile == 2) { /* PRO-03 */
-        gw_notice(p, dl->where,
+        gw_notice(p, GW_AT(dl, profile),
                   "profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against",
                   dl->listen);
     }
@@ -263,9 +265,10 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
     load_client_auth(dl, lc, p);
     load_tickets(dl, lc, p);
     if (dl->psk_file != NULL) {
-        load_psks(dl->psk_file, lc->tls, dl->where, p);
+        load_psks(dl->psk_file, lc->tls, GW_AT(dl, psk_file), p);
     }
-    unsigned limit = gw_number(dl->record_size, 64, 16384, 16384, "record-size-limit", dl->where, p);
+    unsigned limit =
+        gw_number(dl->record_size, 64, 16384, 16384, "record-size-limit", GW_AT(dl, record_size), p);
     problem(p, dl->where, "record-size-limit", hb_tls_config_size_limit(lc->tls, limit));
     each_word(dl->groups, add_group, &l);
     if (l.num_groups > 0) {
@@ -284,8 +287,8 @@ static struct hb_cred_store *load_own(const struct gw_draft_listener *dl, struct
     if (dl->backend_cert == NULL || store == NULL) {
         return store;
     }
-    char *chain = gw_read_file(dl->backend_cert, &chain_len, dl->where, p);
-    char *key = gw_read_file(dl->backend_key, &key_len, dl->where, p);
+    char *chain = gw_read_file(dl->backend_cert, &chain_len, GW_AT(dl, backend_cert), p);
+    char *key = gw_read_file(dl->backend_key, &key_len, GW_AT(dl, backend_key), p);
     if (chain != NULL && key != NULL) {
         enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
         if (code != HB_OK) {
@@ -308,16 +311,18 @@ static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_li
                                 struct gw_problems *p)
 {
     static const char *const modes[] = {"full", "chain", "pin", "none"};
-    enum hb_tls_verify verify =
-        (enum hb_tls_verify)gw_choose(dl->backend_verify, modes, 4, "backend-verify", dl->where, p);
+    enum hb_tls_verify verify = (enum hb_tls_verify)gw_choose(dl->backend_verify, modes, 4, "backend-verify",
+                                                              GW_AT(dl, backend_verify), p);
     struct hb_trust *trust = NULL;
     uint8_t pin[32];
     size_t len = 0;
 
     if (verify == HB_VERIFY_NONE) {
-        gw_notice(p, dl->where, "backend-verify none: the backend may be anybody", dl->backend);
+        gw_notice(p, GW_AT(dl, backend_verify), "backend-verify none: the backend may be anybody",
+                  dl->backend);
     } else if (verify == HB_VERIFY_CHAIN) {
-        gw_notice(p, dl->where, "backend-verify chain: the backend may be anybody the CA knows", dl->backend);
+        gw_notice(p, GW_AT(dl, backend_verify),
+                  "backend-verify chain: the backend may be anybody the CA knows", dl->backend);
     }
     if (verify == HB_VERIFY_PIN) {
         if (dl->backend_pin == NULL ||
@@ -339,9 +344,10 @@ static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_li
 void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
                          struct gw_problems *p)
 {
-    size_t profile = gw_choose(dl->backend_profile, profiles, 4, "backend-profile", dl->where, p);
-    uint16_t low = version_of(dl->backend_tls_min, 0x0301, "backend-tls-min", dl->where, p);
-    uint16_t high = version_of(dl->backend_tls_max, 0x0304, "backend-tls-max", dl->where, p);
+    size_t profile =
+        gw_choose(dl->backend_profile, profiles, 4, "backend-profile", GW_AT(dl, backend_profile), p);
+    uint16_t low = version_of(dl->backend_tls_min, 0x0301, "backend-tls-min", GW_AT(dl, backend_tls_min), p);
+    uint16_t high = version_of(dl->backend_tls_max, 0x0304, "backend-tls-max", GW_AT(dl, backend_tls_max), p);
     struct loading l = {.where = dl->where, .p = p};
     struct hb_ticket_keys *keys = NULL;
 
@@ -379,7 +385,7 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
                 hb_tls_config_groups(lc->backend_tls, l.groups, l.num_groups));
     }
     if (dl->backend_psk_file != NULL) {
-        load_psks(dl->backend_psk_file, lc->backend_tls, dl->where, p);
+        load_psks(dl->backend_psk_file, lc->backend_tls, GW_AT(dl, backend_psk_file), p);
     }
     if (hb_ticket_keys_new(gw_sysenv(), hb_span(NULL, 0), &keys) == HB_OK) { /* switches resumption on */
         hb_tls_config_tickets(lc->backend_tls, keys, hb_span(NULL, 0), 0, 604800);

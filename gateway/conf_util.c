@@ -1,12 +1,15 @@
 /* conf_util.c: words, numbers and files of a draft, each with an error that names what, where and why. */
 #include "conf_util.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <hb/builder.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX_LEN (1u << 20)
+#define FILE_MAX_LEN   (1u << 20)
+#define FOLDER_MAX_LEN 65536u
 
 static bool one_of(const char *word, const char *const *words, size_t n, size_t *i)
 {
@@ -66,7 +69,7 @@ char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_p
         gw_problem(p, where, message, path != NULL ? strerror(errno) : NULL);
         return NULL;
     }
-    char *text = malloc(FILE_MAX_LEN);
+    char *text = malloc(FILE_MAX_LEN + 1u);
     *len = text != NULL ? fread(text, 1, FILE_MAX_LEN, f) : 0;
     bool bad = text == NULL || ferror(f) || *len == FILE_MAX_LEN;
     if (bad) {
@@ -75,8 +78,58 @@ char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_p
         free(text);
         text = NULL;
     } else {
-        text[*len] = 0; /* for readers of lines */
+        text[*len] = 0;
     }
     (void)fclose(f);
     return text;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int not_hidden(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
+/* The names, a NUL behind each and one more at the end; 0 or an errno. */
+static int read_folder(const char *path, char **names, size_t *len)
+{
+    struct dirent **list;
+    int n = scandir(path, &list, not_hidden, by_name);
+
+    if (n < 0) {
+        return errno;
+    }
+    char *text = malloc(FOLDER_MAX_LEN + 1u);
+    struct hb_bld b = hb_bld(text, text != NULL ? FOLDER_MAX_LEN : 0);
+    for (int i = 0; i < n; i++) {
+        hb_bld_put(&b, hb_span(list[i]->d_name, strlen(list[i]->d_name) + 1));
+        free(list[i]);
+    }
+    free(list);
+    if (text == NULL || !hb_bld_ok(&b)) {
+        free(text);
+        return text == NULL ? ENOMEM : EFBIG;
+    }
+    text[b.len] = 0;
+    *names = text;
+    *len = b.len;
+    return 0;
+}
+
+char *gw_list_folder(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p)
+{
+    char message[600];
+    char *names = NULL;
+    int status = path[0] != 0 ? read_folder(path, &names, len) : ENOENT;
+
+    *other = status == ENOTDIR;
+    if (status != 0 && !*other) {
+        (void)snprintf(message, sizeof message, "cannot list the folder %s", path);
+        gw_problem(p, where, message, strerror(status));
+    }
+    return names;
 }

@@ -12,8 +12,17 @@ unsigned gw_number(const char *word, unsigned low, unsigned high, unsigned other
                    const char *where, struct gw_problems *p);
 /* A whole file, with a NUL behind it; free() it. NULL after saying why. */
 char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_problems *p);
+/* The names in a folder that do not begin with a dot, sorted, a NUL behind each; free() it. NULL after saying
+ * why, or without a word if *other: it is there, and no folder. The one place where configuration looks into
+ * a folder. */
+char *gw_list_folder(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p);
 /* A notice if others may read a file that holds a secret (PKI-08). */
 void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p);
+
+/* conf_cert.c: the pairs of certificate-folder, into the draft; a listener's certificates. */
+void gw_conf_cert_folder(struct gw_draft *d, struct gw_problems *p);
+void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                   struct gw_problems *p);
 
 /* conf_tls.c: TLS toward clients and toward the backend. */
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);

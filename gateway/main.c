@@ -13,7 +13,7 @@ static const char help[] =
     "  hauberk run --listen imap://0.0.0.0:143 --backend 127.0.0.1:1143 \\\n"
     "              --cert chain.pem --key key.pem      one listener, one command\n"
     "  hauberk run --config FILE                       the same from a file\n"
-    "  hauberk check --config FILE                     0: good, 2: errors, each with file:line\n"
+    "  hauberk check --config FILE                     0: good, 1: warnings, 2: errors, each with place\n"
     "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
     "\n"
     "  hauberk run --help                              all options of run\n";
@@ -29,6 +29,7 @@ static const char run_help[] =
     "  --backend HOST:PORT   plaintext server of the --listen before it; pairs may repeat\n"
     "        tls://HOST:PORT a server with TLS from the first byte\n"
     "  --cert F --key F      PEM chain (leaf first) and its key; pairs may repeat (RSA, ECDSA, names)\n"
+    "  --certificate-folder D   D/NAME/fullchain.pem and privkey.pem for each NAME\n"
     "  --tls required        refuse everything but the upgrade before TLS (default)\n"
     "        optional        let clients go on in clear; passwords only inside TLS\n"
     "  --profile P           intermediate (default: TLS 1.2, 1.3), modern (1.3), legacy\n"
@@ -66,28 +67,32 @@ static const char tls_help[] =
     "  --backend-tls-min V, --backend-tls-max V   1.0 (legacy, antique) to 1.3\n"
     "  --backend-alpn A,...  --backend-groups G,...  --backend-psk-file F\n";
 
-static int print_problems(const struct gw_problems *p)
+/* The arguments of run, and of the commands that look at a configuration: problems are printed, and counted.
+ */
+static struct gw_conf *load(int argc, char **argv, struct gw_draft *draft, struct gw_problems *problems)
 {
-    (void)fputs(p->text, stderr);
-    return p->errors > 0 ? 2 : 0;
+    const char *config;
+    struct gw_conf *conf = NULL;
+
+    gw_cli_parse(argc, argv, draft, &config, problems);
+    if (problems->errors == 0 && config != NULL) {
+        gw_conf_file(config, draft, problems);
+    }
+    if (problems->errors == 0) {
+        conf = gw_conf_load(draft, problems);
+    }
+    (void)fputs(problems->text, stderr);
+    return conf;
 }
 
 static int run(int argc, char **argv)
 {
     struct gw_problems problems = {0};
     struct gw_draft *draft = gw_draft_new();
-    const char *config;
-    struct gw_conf *conf = NULL;
+    struct gw_conf *conf = load(argc, argv, draft, &problems);
+    int rc = 2;
 
-    gw_cli_parse(argc, argv, draft, &config, &problems);
-    if (problems.errors == 0 && config != NULL) {
-        gw_conf_file(config, draft, &problems);
-    }
-    if (problems.errors == 0) {
-        conf = gw_conf_load(draft, &problems);
-    }
-    int rc = print_problems(&problems);
-    if (rc == 0 && conf != NULL) {
+    if (conf != NULL) {
         gw_log_setup(conf->log, conf->debug);
         rc = gw_run(conf);
     }
@@ -99,24 +104,19 @@ static int run(int argc, char **argv)
 static int check(int argc, char **argv)
 {
     struct gw_problems problems = {0};
-
-    if (argc != 2 || strcmp(argv[0], "--config") != 0) {
-        (void)fputs("hauberk: check needs --config FILE\n", stderr);
-        return 2;
-    }
     struct gw_draft *draft = gw_draft_new();
-    struct gw_conf *conf = NULL;
-    gw_conf_file(argv[1], draft, &problems);
-    if (problems.errors == 0) {
-        conf = gw_conf_load(draft, &problems);
-    }
-    int rc = print_problems(&problems);
-    if (rc == 0) {
-        (void)printf("%s: good\n", argv[1]);
+    struct gw_conf *conf = load(argc, argv, draft, &problems);
+    bool bad = conf == NULL;
+    const char *what = argc > 1 && strcmp(argv[0], "--config") == 0 ? argv[1] : "configuration";
+
+    if (bad) {
+        (void)printf("%s: not usable\n", what);
+    } else {
+        (void)printf("%s: %s\n", what, problems.notices > 0 ? "usable, with warnings" : "good");
     }
     gw_conf_free(&conf);
     gw_draft_free(&draft);
-    return rc;
+    return bad ? 2 : problems.notices > 0;
 }
 
 static int version(int argc, char **argv)

@@ -63,7 +63,7 @@ def check_names_file_and_line(w):
             (f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n  key = "{w.certs}/ecdsa-p256.key"\n}}\n'
              'listener a {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:143"\n  tls = "perhaps"\n}\n'
              'listener b {\n  listen = "pop3://127.0.0.1:1110"\n  certificates = {"d"}\n}\n',
-             ['perhaps', 'no backend given', 'no certificate block has the name: d'])]
+             ['perhaps', 'no backend given', 'no certificate has the name: d'])]
     for text, wants in rows:
         bad.write_text(text)
         code, _, err = said(w, 'check', '--config', bad)
@@ -72,6 +72,26 @@ def check_names_file_and_line(w):
             check(want in err and f'{bad}:' in err, f'{text!r}: {err!r}')
     code, _, err = said(w, 'check', '--config', folder / 'absent.conf')
     check(code == 2 and 'absent.conf' in err and err.count('\n') == 1, err)
+
+
+def check_says_how_good(w):
+    """0, 1 with what to look at, or 2; a relaxation of safety is a warning each time."""
+    text = f'certificate c {{\n  chain = "{w.certs}/CERT.crt"\n  key = "{w.certs}/CERT.key"\n}}\n' \
+        'listener a {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:143"\nWORDS}\n'
+    rows = [('ecdsa-p256', '', 0, ': good\n', ''),
+            ('soon', '', 1, ': usable, with warnings\n', 'expires in'),
+            ('ecdsa-p256', '  tls = "optional"\n', 1, 'with warnings', '.conf:8: tls = optional: clients may go on without TLS'),
+            ('ecdsa-p256', '  profile = "legacy"\n', 1, 'with warnings', '.conf:8: profile legacy'),
+            ('ecdsa-p256', '  plaintext-auth = true\n', 1, 'with warnings', '.conf:8: plaintext-auth'),
+            ('expired', '', 2, ': not usable\n', 'has expired')]
+    for cert, words, want, last, warning in rows:
+        path = w.folder / 'good.conf'
+        path.write_text(text.replace('CERT', cert).replace('WORDS', words))
+        code, out, err = said(w, 'check', '--config', path)
+        check(code == want and last in out and warning in err and (want > 0 or err == ''), f'{cert} {words}: {code} {out}{err}')
+    argv = ['--listen', 'imap://127.0.0.1:1143', '--backend', '127.0.0.1:143', '--cert', w.certs / 'ecdsa-p256.crt', '--key',
+            w.certs / 'ecdsa-p256.key']
+    equal(said(w, 'check', *argv)[0], 0, 'check of a command line')
 
 
 @with_server
@@ -116,5 +136,5 @@ def installed_help_matches_the_readme(w):
         check(option in out, f'{option} is in the README but not in the help')
 
 
-CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, example_configuration,
+CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, example_configuration,
          installed_help_matches_the_readme]

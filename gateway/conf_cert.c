@@ -1,0 +1,239 @@
+/* conf_cert.c: certificates: pairs the operator names, and a folder of them; checked, and put into a
+ * listener's store.
+ *
+ *   FOLDER/NAME/fullchain.pem + privkey.pem [+ staple.der]          as certbot leaves them in live/
+ *   FOLDER/NAME/ecdsa/... and FOLDER/NAME/rsa/...                   a pair of each kind
+ *
+ * A pair the operator names must be good; one that lies in the folder and is not good is a warning. */
+#include "conf_util.h"
+
+#include "sysenv.h"
+#include <hb/ct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SOON_DAYS 21u
+
+/* ---- the folder ---- */
+
+static const char *join(struct gw_draft *d, const char *folder, const char *name)
+{
+    char path[2048];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+
+    return gw_draft_keep(d, path, n > 0 && (size_t)n < sizeof path ? (size_t)n : 0);
+}
+
+static bool lies_in(const char *names, size_t len, const char *name)
+{
+    for (const char *at = names; at < names + len; at += strlen(at) + 1) {
+        if (strcmp(at, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The pairs in one folder, and in those for one kind of key below it: certificates of one name. */
+static bool take_pairs(struct gw_draft *d, const char *name, const char *folder, bool below,
+                       struct gw_problems *p)
+{
+    static const char *const kinds[] = {"ecdsa", "rsa"};
+    size_t len = 0;
+    bool other = false;
+    char *names = gw_list_folder(folder, &len, &other, folder, p);
+    bool found = other || names == NULL; /* certbot's README is none, and not missed */
+
+    if (names != NULL && lies_in(names, len, "fullchain.pem")) {
+        found = true;
+        if (d->num_certs == GW_MAX_CERTS) {
+            gw_problem(p, folder, "too many certificates; at most 256", NULL);
+            free(names);
+            return true;
+        }
+        struct gw_draft_cert *c = &d->certs[d->num_certs++];
+        *c = (struct gw_draft_cert){.name = name, .where = folder, .from_folder = true};
+        c->chain = join(d, folder, "fullchain.pem");
+        c->key = join(d, folder, "privkey.pem");
+        c->staple = lies_in(names, len, "staple.der") ? join(d, folder, "staple.der") : NULL;
+    }
+    for (size_t i = 0; below && names != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (lies_in(names, len, kinds[i])) {
+            found = take_pairs(d, name, join(d, folder, kinds[i]), false, p) || found;
+        }
+    }
+    free(names);
+    return found;
+}
+
+void gw_conf_cert_folder(struct gw_draft *d, struct gw_problems *p)
+{
+    const char *folder = d->certificate_folder;
+    size_t len = 0;
+    bool other = false;
+    char *names =
+        folder != NULL ? gw_list_folder(folder, &len, &other, d->certificate_folder_where, p) : NULL;
+
+    if (other) {
+        gw_problem(p, d->certificate_folder_where, "certificate-folder is not a folder", folder);
+    }
+    for (const char *at = names; names != NULL && at < names + len; at += strlen(at) + 1) {
+        const char *name = gw_draft_keep(d, at, strlen(at));
+        const char *below = join(d, folder, name);
+        p->lenient = true; /* one folder that cannot be read does not stop the others */
+        bool found = take_pairs(d, name, below, true, p);
+        p->lenient = false;
+        if (!found) {
+            gw_notice(p, below, "there is no fullchain.pem in it, nor in ecdsa or rsa below: left out", NULL);
+        }
+    }
+    free(names);
+}
+
+/* ---- pairs ---- */
+
+static void warn_of_age(const struct gw_draft_cert *dc, const struct hb_cred_facts *facts,
+                        struct gw_problems *p)
+{
+    const struct hb_env *env = gw_sysenv();
+    uint64_t seconds = facts->not_after - env->wall(env->ctx); /* not negative: it was judged just now */
+    time_t end = (time_t)facts->not_after;
+    char day[16] = "";
+    char message[1500];
+    struct tm tm;
+
+    if (seconds >= (uint64_t)SOON_DAYS * 86400u) {
+        return;
+    }
+    if (gmtime_r(&end, &tm) != NULL) {
+        (void)strftime(day, sizeof day, "%Y-%m-%d", &tm);
+    }
+    (void)snprintf(message, sizeof message, "certificate %s expires in %u days, on %s; renew it", dc->chain,
+                   (unsigned)(seconds / 86400u), day);
+    gw_notice(p, dc->where, message, facts->names);
+}
+
+void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & 027) != 0) { /* PKI-08: wider than 0640 */
+        gw_notice(p, where, "private key can be read or changed by others; chmod 640", path);
+    }
+}
+
+static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
+{
+    size_t len = 0;
+    char *staple = dc->staple != NULL ? gw_read_file(dc->staple, &len, dc->where, p) : NULL;
+
+    if (staple != NULL) {
+        enum hb_code code = hb_cred_store_staple(store, hb_span(staple, len));
+        if (code != HB_OK) {
+            gw_problem(p, dc->where, hb_err_sentence(code), dc->staple);
+        }
+    }
+    free(staple);
+}
+
+static void add_pair(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
+{
+    size_t chain_len = 0;
+    size_t key_len = 0;
+    char *chain = gw_read_file(dc->chain, &chain_len, dc->where, p);
+    char *key = gw_read_file(dc->key, &key_len, dc->where, p);
+    struct hb_cred_facts facts;
+
+    if (chain != NULL && key != NULL) {
+        enum hb_code code =
+            hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), &facts);
+        if (code != HB_OK) {
+            char message[1300];
+            (void)snprintf(message, sizeof message, "certificate %s with key %s", dc->chain, dc->key);
+            gw_problem(p, dc->where, message, hb_err_sentence(code));
+        } else {
+            gw_warn_of_mode(dc->key, dc->where, p);
+            warn_of_age(dc, &facts, p);
+            add_staple(dc, store, p);
+        }
+    }
+    if (key != NULL) {
+        hb_wipe(key, key_len);
+    }
+    free(key);
+    free(chain);
+}
+
+/* A folder is filled by a robot: one bad pair in it is said, and left out; the others go on. */
+static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
+{
+    size_t before = hb_cred_store_count(store);
+
+    p->lenient = dc->from_folder;
+    add_pair(dc, store, p);
+    p->lenient = false;
+    if (dc->from_folder && hb_cred_store_count(store) == before) {
+        gw_notice(p, dc->where, "this certificate is left out", NULL);
+    }
+}
+
+static bool is_named(const struct gw_draft_listener *dl, const char *name)
+{
+    for (unsigned i = 0; i < dl->num_certs; i++) {
+        if (strcmp(dl->certs[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All that have the name: of each kind of key one. */
+static bool add_named(const struct gw_draft *d, const struct gw_draft_listener *dl, unsigned i,
+                      struct hb_cred_store *store, struct gw_problems *p)
+{
+    bool found = false;
+
+    for (unsigned k = 0; k < d->num_certs; k++) {
+        if (strcmp(d->certs[k].name, dl->certs[i]) == 0) {
+            found = true;
+            add_cert(&d->certs[k], store, p);
+        }
+    }
+    return found;
+}
+
+void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                   struct gw_problems *p)
+{
+    lc->creds = hb_cred_store_new(gw_sysenv());
+    if (lc->creds == NULL) {
+        gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
+        return;
+    }
+    for (unsigned i = 0; i < dl->num_certs; i++) {
+        bool all = strcmp(dl->certs[i], "*") == 0;
+        if (all ? dl->num_certs > 1 && i + 1 < dl->num_certs : !add_named(d, dl, i, lc->creds, p)) {
+            gw_problem(p, GW_AT(dl, certificates),
+                       all ? "\"*\", the others, can only be the last name" : "no certificate has the name",
+                       dl->certs[i]);
+        }
+    }
+    bool others = dl->num_certs == 0 || strcmp(dl->certs[dl->num_certs - 1], "*") == 0;
+    for (unsigned k = 0; others && k < d->num_certs; k++) {
+        if (!is_named(dl, d->certs[k].name)) {
+            add_cert(&d->certs[k], lc->creds, p);
+        }
+    }
+    if (lc->plain || dl->psk_file != NULL || hb_cred_store_count(lc->creds) > 0) {
+        return;
+    }
+    if (d->certificate_folder != NULL) { /* GEN-10 */
+        gw_notice(p, d->certificate_folder_where,
+                  "no usable certificate: no TLS, and STARTTLS is not offered, until there is one for",
+                  dl->listen);
+    } else if (d->num_certs == 0) {
+        gw_problem(p, dl->where, "no certificate given; give --cert and --key, or a certificate block", NULL);
+    }
+}
