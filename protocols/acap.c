@@ -31,45 +31,6 @@ static const struct hb_tagged_texts texts = {
 
 /* ---- the greeting ---- */
 
-static bool is_literal(struct hb_span head, uint64_t *size)
-{
-    enum hb_literal kind = hb_literal_announced(head, size);
-
-    return kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
-}
-
-/* A string at the beginning of *in, quoted or literal: raw is its text on the wire, value what it says
- * (quoted strings with escapes keep their backslashes: no mechanism name has one). */
-static bool take_string(struct hb_span *in, struct hb_span *raw, struct hb_span *value)
-{
-    uint64_t size;
-
-    if (in->len > 1 && in->p[0] == '"') {
-        size_t i = 1;
-        while (i < in->len && in->p[i] != '"') {
-            i += in->p[i] == '\\' ? 2 : 1;
-        }
-        if (i >= in->len) {
-            return false;
-        }
-        *raw = hb_span_head(*in, i + 1);
-        *value = hb_span(in->p + 1, i - 1);
-    } else {
-        const uint8_t *cr = in->len > 0 && in->p[0] == '{' ? memchr(in->p, '\r', in->len) : NULL;
-        if (cr == NULL || !is_literal(hb_span(in->p, (size_t)(cr - in->p)), &size)) {
-            return false;
-        }
-        size_t head = (size_t)(cr - in->p) + 2;
-        if (head > in->len || size > in->len - head) {
-            return false;
-        }
-        *raw = hb_span_head(*in, head + (size_t)size);
-        *value = hb_span(in->p + head, (size_t)size);
-    }
-    *in = hb_span_skip(*in, raw->len);
-    return true;
-}
-
 static bool skip_byte(struct hb_span *in, uint8_t c)
 {
     if (in->len == 0 || in->p[0] != c) {
@@ -99,7 +60,7 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool
     *in = hb_span_skip(*in, n);
     bool sasl = hb_span_is(name, "SASL");
     while (skip_byte(in, ' ')) {
-        if (!take_string(in, &raw, &value)) {
+        if (!hb_take_string(in, &raw, &value)) {
             return false;
         }
         *plus = *plus || (sasl && hb_has_prefix(value, "SCRAM-") && hb_has_suffix(value, "-PLUS"));
@@ -215,7 +176,7 @@ static struct hb_span mechanism(struct hb_span args)
     struct hb_span raw;
     struct hb_span value;
 
-    return take_string(&args, &raw, &value) && hb_plain_word(value) ? value : hb_span(NULL, 0);
+    return hb_take_string(&args, &raw, &value) && hb_plain_word(value) ? value : hb_span(NULL, 0);
 }
 
 static const struct hb_tagged_dialect dialect = {

@@ -17,6 +17,8 @@ static const struct {
     {"submissions", &hb_proto_submission, true},
     {"lmtp",        &hb_proto_lmtp,       false},
     {"lmtps",       &hb_proto_lmtp,       true},
+    {"sieve",       &hb_proto_sieve,      false},
+    {"sieves",      &hb_proto_sieve,      true},
     {"acap",        &hb_proto_acap,       false},
     {"acaps",       &hb_proto_acap,       true},
     {"tls",         &hb_proto_raw,        true},

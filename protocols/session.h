@@ -75,6 +75,22 @@ struct hb_smtp_state {
     uint16_t in_reply;    /* the code of a multi-line reply that has begun; 0: none */
 };
 
+struct hb_sieve_state {
+    const char *refusal;      /* what to answer when a refused command is over; NULL: it was not refused */
+    uint32_t client_literal;  /* octets of a client literal still to come */
+    uint32_t backend_literal; /* octets of a backend literal still to come */
+    bool continues;           /* the rest of a command, or of a SASL answer, follows a literal */
+    bool forward;             /* it goes to the backend (else it is dropped) */
+    bool base64;              /* its literals hold nothing else */
+    bool echo;                /* NOOP's tag comes as a literal, into `saved` */
+    bool exchange;            /* nothing until the backend answers: one client line for each challenge */
+    bool line_due;            /* the challenge came */
+    bool layered;             /* the mechanism may wrap the stream */
+    bool left;                /* LOGOUT was forwarded: the client has nothing more to say */
+    bool backend_continues;   /* the backend's line goes on behind a literal */
+    bool collects;            /* ...and is kept in `saved` until it is whole */
+};
+
 struct hb_proto_session {
     const struct hb_proto *row;
     const struct hb_proto_settings *set; /* borrowed */
@@ -97,6 +113,7 @@ struct hb_proto_session {
         struct hb_tagged_state tagged;
         struct hb_pop3_state pop3;
         struct hb_smtp_state smtp;
+        struct hb_sieve_state sieve;
     } u;
 };
 
@@ -137,7 +154,7 @@ struct hb_proto {
 };
 
 extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_lmtp,
-    hb_proto_acap, hb_proto_raw;
+    hb_proto_sieve, hb_proto_acap, hb_proto_raw;
 
 /* ---- for the protocols ---- */
 

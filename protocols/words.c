@@ -118,6 +118,43 @@ enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size)
     return inside_quotes(line, brace - 1) ? HB_LITERAL_BAD : kind;
 }
 
+static bool is_literal(struct hb_span head, uint64_t *size)
+{
+    enum hb_literal kind = hb_literal_announced(head, size);
+
+    return kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS;
+}
+
+bool hb_take_string(struct hb_span *in, struct hb_span *raw, struct hb_span *value)
+{
+    uint64_t size;
+
+    if (in->len > 1 && in->p[0] == '"') {
+        size_t i = 1;
+        while (i < in->len && in->p[i] != '"') {
+            i += in->p[i] == '\\' ? 2 : 1;
+        }
+        if (i >= in->len) {
+            return false;
+        }
+        *raw = hb_span_head(*in, i + 1);
+        *value = hb_span(in->p + 1, i - 1);
+    } else {
+        const uint8_t *cr = in->len > 0 && in->p[0] == '{' ? memchr(in->p, '\r', in->len) : NULL;
+        if (cr == NULL || !is_literal(hb_span(in->p, (size_t)(cr - in->p)), &size)) {
+            return false;
+        }
+        size_t head = (size_t)(cr - in->p) + 2;
+        if (head > in->len || size > in->len - head) {
+            return false;
+        }
+        *raw = hb_span_head(*in, head + (size_t)size);
+        *value = hb_span(in->p + head, (size_t)size);
+    }
+    *in = hb_span_skip(*in, raw->len);
+    return true;
+}
+
 bool hb_plain_word(struct hb_span word)
 {
     for (size_t i = 0; i < word.len; i++) {

@@ -21,6 +21,10 @@ enum hb_literal hb_literal_at_end(struct hb_span line, uint64_t *size);
 /* The same for servers' lines and for ends of lines: quotes are not looked at. */
 enum hb_literal hb_literal_announced(struct hb_span line, uint64_t *size);
 
+/* A string at the beginning of *in, quoted or a literal with its octets: raw is its text on the wire, value
+ * what it says (quoted strings with escapes keep their backslashes: no name that is looked for has one). */
+bool hb_take_string(struct hb_span *in, struct hb_span *raw, struct hb_span *value);
+
 /* Letters, digits, "-", "_" and "." only, and at least one: no parser can see another word in it. */
 bool hb_plain_word(struct hb_span word);
 

@@ -101,6 +101,8 @@ static const struct {
     { "submissions", "submission", "smtp", true,  true,  465 },
     { "lmtp",        "lmtp",       NULL,   false, true,  0 },
     { "lmtps",       "lmtp",       NULL,   true,  true,  0 },
+    { "sieve",       "sieve",      "managesieve", false, true, 4190 },
+    { "sieves",      "sieve",      "managesieve", true,  true, 0 },
     { "acap",        "acap",       NULL,   false, true,  674 },
     { "tls",         "tls",        NULL,   true,  false, 0 },
 };
