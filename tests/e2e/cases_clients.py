@@ -1,11 +1,12 @@
 """Real clients through the gateway to real servers: Dovecot and Postfix in plaintext behind it."""
+import base64
 import imaplib
 import poplib
 import random
 import re
 import smtplib
 
-from support import Failure, Gateway, check, equal, run
+from support import Failure, Gateway, Line, check, equal, run, upgrade
 
 MAIL = b'From: alice@example.org\r\nTo: joe@mail.test\r\nSubject: through the gateway\r\n\r\nHello.\r\n'
 SCHEMES = ('imap', 'imaps', 'pop3', 'pop3s', 'smtp', 'smtps')
@@ -154,5 +155,105 @@ def list_is_the_backends_own(w):
         box.logout()
 
 
+DELIVER = ('lmtp', 'lmtps', 'sieve', 'sieves')
+SCRIPT = b'require ["fileinto", "mailbox"];\r\n# STARTTLS\r\nfileinto :create "Sieved";\r\n'
+
+
+def front_of_delivery(w):
+    return Gateway(w, [(s, getattr(w.dovecot, s.rstrip('s'))) for s in DELIVER])
+
+
+def inside(w, g, scheme):
+    """A client inside TLS, with the greeting read, whichever way it got there."""
+    if not scheme.endswith('s'):
+        return upgrade(w, g.port(scheme), scheme)
+    c, context = Line(g.port(scheme)), w.client_context()
+    if scheme == 'sieves':
+        context.set_alpn_protocols(['managesieve'])
+    c.start_tls(context)
+    c.until('OK' if scheme == 'sieves' else '220 ')
+    return c
+
+
+def mailbox(w, user, folder):
+    """What Dovecot has in a folder, asked for past the gateway."""
+    box = imaplib.IMAP4('127.0.0.1', w.dovecot.imap)
+    box.login(user, 'secret')
+    if box.select(folder)[0] != 'OK':
+        return []
+    found = [box.fetch(n, '(BODY[])')[1][0][1] for n in box.search(None, 'ALL')[1][0].split()]
+    box.logout()
+    return found
+
+
+def lmtp_to_dovecot(w):
+    """Python's LMTP client and swaks through STARTTLS; two recipients and one that is refused, on both ports."""
+    with front_of_delivery(w) as g:
+        client = smtplib.LMTP('localhost', g.port('lmtp'))
+        client.starttls(context=w.client_context(check_hostname=True))
+        client.sendmail('a@example.org', ['lib@mail.test'], MAIL)
+        client.quit()
+        check(mailbox(w, 'lib@mail.test', 'INBOX')[0].endswith(MAIL), 'smtplib.LMTP: the delivered message')
+        code, out, err = run(['swaks', '--protocol', 'LMTP', '--server', '127.0.0.1', '--port', str(g.port('lmtp')), '--tls',
+                              '-f', 'a@example.org', '-t', 'swaks@mail.test'], b'', 40)
+        check(code == 0 and b'=== TLS started with cipher' in out, f'swaks: {code} {out!r} {err!r}')
+        equal(len(mailbox(w, 'swaks@mail.test', 'INBOX')), 1, 'messages of swaks')
+        for scheme in ('lmtp', 'lmtps'):
+            c = inside(w, g, scheme)
+            c.send('EHLO c\r\nLHLO c\r\n')
+            check(c.line().startswith('500 5.5.1 '), 'EHLO is refused (LMTP-01)')
+            caps = [line[4:] for line in c.until('250 ')]
+            check('PIPELINING' in caps and 'STARTTLS' not in caps, f'{scheme}: {caps}')
+            c.send(f'MAIL FROM:<a@b.test>\r\nRCPT TO:<one.{scheme}@mail.test>\r\nRCPT TO:<>\r\n'
+                   f'RCPT TO:<two.{scheme}@mail.test>\r\nDATA\r\n')
+            equal([c.line()[:3] for _ in range(5)], ['250', '250', '501', '250', '354'], f'{scheme}: the transaction')
+            c.send(MAIL + b'.\r\nNOOP\r\nQUIT\r\n')
+            replies = c.until('221')
+            check([r[:3] for r in replies] == ['250'] * 3 + ['221'] and f'one.{scheme}@' in replies[0]
+                  and f'two.{scheme}@' in replies[1], f'{scheme}: a reply for each recipient (LMTP-02): {replies}')
+            for name in ('one', 'two'):
+                check(mailbox(w, f'{name}.{scheme}@mail.test', 'INBOX')[0].endswith(MAIL), f'{scheme}: message of {name}')
+            c.close()
+
+
+def managesieve_to_dovecot(w):
+    """Scripts over STARTTLS and over TLS from the first byte; then a delivery obeys the active one."""
+    with front_of_delivery(w) as g:
+        for scheme in ('sieve', 'sieves'):
+            user = f'{scheme}@mail.test'
+            login = base64.b64encode(f'\0{user}\0secret'.encode()).decode()
+            c = inside(w, g, scheme)
+            equal(c.sock.selected_alpn_protocol(), 'managesieve' if scheme == 'sieves' else None, 'ALPN (ALPN-01)')
+            caps = [t for t in c.transcript if t.startswith('S: "SASL"') or t.upper().startswith('S: "STARTTLS"')]
+            if scheme == 'sieve':  # our list in clear, the backend's inside TLS
+                equal(caps[:2], ['S: "SASL" ""', 'S: "STARTTLS"'], 'the list in clear')
+                caps = caps[2:]
+            check(len(caps) == 1 and 'PLAIN' in caps[0], f'{scheme}: the list inside TLS: {caps}')
+            c.send(f'STARTTLS\r\nAUTHENTICATE "PLAIN" {{{len(login)}+}}\r\n{login}\r\n')
+            c.expect('NO "TLS already active"', 'OK "Logged in."')
+            c.send(b'PUTSCRIPT "mine" {%d+}\r\n%s\r\nLISTSCRIPTS\r\n' % (len(SCRIPT), SCRIPT))
+            check(c.line().startswith('OK'), f'PUTSCRIPT: {c.transcript}')
+            c.expect('"mine"')
+            c.until('OK')
+            c.send('SETACTIVE "mine"\r\nLISTSCRIPTS\r\nGETSCRIPT "mine"\r\nPUTSCRIPT "bad" {3+}\r\nnot\r\n'
+                   'NOOP "STARTTLS-SYNC-42"\r\n')
+            check(c.line().startswith('OK'), f'SETACTIVE: {c.transcript}')
+            c.expect('"mine" ACTIVE')
+            c.until('OK')
+            got = c.until('OK')
+            equal('\r\n'.join(got[1:-2]), SCRIPT.decode()[:-2], 'the script that came back')
+            refused = c.until('OK (TAG')
+            check(refused[0].startswith('NO') and refused[-1].startswith('OK (TAG "STARTTLS-SYNC-42")'),
+                  f'a script that is none, then NOOP: {refused}')
+            c.send('LOGOUT\r\n')
+            c.until('OK')
+            equal(c.rest(), b'', 'behind LOGOUT')
+            mail = smtplib.LMTP('localhost', g.port('lmtp'))
+            mail.starttls(context=w.client_context(check_hostname=True))
+            mail.sendmail('a@example.org', [user], MAIL)
+            mail.quit()
+            equal(len(mailbox(w, user, 'Sieved')), 1, f'{scheme}: messages filed by the script')
+
+
 CASES = [curl_fetch_and_append_20_mib, curl_sends_20_mib, openssl_s_client, gnutls_cli, python_libraries, swaks,
-         list_is_the_backends_own]
+         list_is_the_backends_own, lmtp_to_dovecot, managesieve_to_dovecot]

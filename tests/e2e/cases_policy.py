@@ -28,17 +28,19 @@ def with_server(case):
 
 def listeners(server, *schemes):
     plain = {'submission': 'smtp', 'submissions': 'smtp', 'imaps': 'imap', 'pop3s': 'pop3', 'smtps': 'smtp', 'acaps': 'acap',
-             'tls': 'imap'}
+             'lmtp': 'smtp', 'lmtps': 'smtp', 'sieves': 'sieve', 'tls': 'imap'}
     return [(s, server.port[plain.get(s, s)]) for s in schemes]
 
 
 @with_server
 def every_scheme(w, server):
-    schemes = ('imap', 'pop3', 'smtp', 'submission', 'acap', 'imaps', 'pop3s', 'smtps', 'submissions', 'acaps', 'tls')
-    greetings = {'imap': '* OK', 'pop3': '+OK', 'smtp': '220', 'submission': '220', 'acap': '* ACAP', 'tls': '* OK'}
+    schemes = ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'acap', 'imaps', 'pop3s', 'smtps', 'submissions', 'lmtps',
+               'sieves', 'acaps', 'tls')
+    greetings = {'imap': '* OK', 'pop3': '+OK', 'smtp': '220', 'submission': '220', 'lmtp': '220', 'sieve': '"IMPLEMENTATION"',
+                 'acap': '* ACAP', 'tls': '* OK'}
     with Gateway(w, listeners(server, *schemes)) as g:
         for scheme in schemes:
-            if scheme in ('imap', 'pop3', 'smtp', 'submission', 'acap'):
+            if scheme in ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'acap'):
                 upgrade(w, g.port(scheme), scheme).close()
             else:
                 c = Line(g.port(scheme))

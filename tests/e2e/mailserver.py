@@ -262,7 +262,23 @@ def acap(c):
             c.say(f'{tag} BAD "unknown, or not now"')
 
 
-PROTOCOLS = {'imap': imap, 'pop3': pop3, 'smtp': smtp, 'acap': acap}
+def sieve(c):
+    """RFC 5804: its list, and the commands that need nobody to be logged in."""
+    caps = ['"IMPLEMENTATION" "embedded"', '"SASL" "PLAIN"', '"SIEVE" "fileinto"', '"VERSION" "1.0"'] + (
+        ['"STARTTLS"'] if c.server.faults.get('starttls') else [])
+    c.say(*caps, 'OK')
+    while True:
+        verb, _, args = c.line().partition(' ')
+        if verb.upper() == 'CAPABILITY':
+            c.say(*caps, 'OK')
+        elif verb.upper() == 'LOGOUT':
+            c.say('OK "bye"')
+            raise Gone
+        else:
+            c.say('OK "done"' if verb.upper() == 'NOOP' else 'NO "unknown, or not now"')
+
+
+PROTOCOLS = {'imap': imap, 'pop3': pop3, 'smtp': smtp, 'acap': acap, 'sieve': sieve}
 
 
 class MailServer:

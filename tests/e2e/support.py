@@ -216,41 +216,44 @@ class Line:
 def upgrade(world, port, scheme, context=None):
     """A client that went through STARTTLS of the given scheme, its greeting read."""
     c = Line(port)
-    c.line()
-    if scheme in ('smtp', 'submission'):
-        c.send('EHLO client.test\r\n')
+    c.until('OK' if scheme == 'sieve' else '')
+    if scheme in ('smtp', 'submission', 'lmtp'):
+        c.send(('LHLO' if scheme == 'lmtp' else 'EHLO') + ' client.test\r\n')
         c.until('250 ')
-    word, good = {'imap': ('s STARTTLS', 's OK'), 'pop3': ('STLS', '+OK'), 'acap': ('s STARTTLS', 's OK')}.get(
+    word, good = {'imap': ('s STARTTLS', 's OK'), 'pop3': ('STLS', '+OK'), 'acap': ('s STARTTLS', 's OK'),
+                  'sieve': ('STARTTLS', 'OK')}.get(
         scheme, ('STARTTLS', '220'))
     c.send(word + '\r\n')
     check(c.line().startswith(good), f'{word} was refused: {c.transcript}')
     c.start_tls(context or world.client_context())
-    if scheme == 'acap':
-        c.line()
+    if scheme in ('acap', 'sieve'):
+        c.until('OK' if scheme == 'sieve' else '')
     return c
 
 
 class Dovecot:
-    """Debian's Dovecot, plaintext IMAP and POP3, everything below one folder."""
+    """Debian's Dovecot, plaintext IMAP, POP3, LMTP and ManageSieve, everything below one folder."""
 
     def __init__(self, world):
-        self.imap, self.pop3 = free_port(), free_port()
+        self.imap, self.pop3, self.lmtp, self.sieve = free_port(), free_port(), free_port(), free_port()
         self.folder = world.folder / 'dovecot'
-        for sub in ('run', 'state', 'mail'):
+        for sub in ('run', 'state', 'mail', 'scripts'):
             (self.folder / sub).mkdir(parents=True)
         root = os.getuid() == 0
         me = 'nobody' if root else os.environ.get('USER', 'nobody')
         if root:
             shutil.chown(self.folder / 'mail', 'nobody')
+            shutil.chown(self.folder / 'scripts', 'nobody')
         users = 'uid=nobody gid=nogroup' if root else f'uid={os.getuid()} gid={os.getgid()}'
         services = '' if root else '\n'.join(
-            f'service {s} {{\n  chroot =\n}}' for s in ('imap-login', 'pop3-login', 'anvil')) + (
+            f'service {s} {{\n  chroot =\n}}' for s in ('imap-login', 'pop3-login', 'managesieve-login', 'anvil')) + (
             f'\ndefault_login_user = {me}\ndefault_internal_user = {me}\ndefault_internal_group = {me}\n')
         config = f'''
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/log
-protocols = imap pop3
+protocols = imap pop3 lmtp sieve
+postmaster_address = postmaster@mail.test
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
@@ -283,12 +286,28 @@ service pop3-login {{
     port = 0
   }}
 }}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {self.lmtp}
+  }}
+}}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {self.sieve}
+  }}
+}}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve = file:{self.folder}/scripts/%u/all;active={self.folder}/scripts/%u/active
+}}
 {services}
 '''
         (self.folder / 'dovecot.conf').write_text(config)
         self.process = world.start(['dovecot', '-F', '-c', self.folder / 'dovecot.conf'], 'dovecot.out')
-        wait_port(self.imap, self.process)
-        wait_port(self.pop3, self.process)
+        for port in (self.imap, self.pop3, self.lmtp, self.sieve):
+            wait_port(port, self.process)
 
 
 class Postfix:
