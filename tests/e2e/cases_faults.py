@@ -33,12 +33,15 @@ def injection(w, server):
     rows = [('imap', b'a STARTTLS\r\nb NOOP\r\n', b'a OK Begin TLS negotiation now\r\n'),
             ('pop3', b'STLS\r\nCAPA\r\n', b'+OK Begin TLS negotiation\r\n'),
             ('smtp', b'EHLO c\r\nSTARTTLS\r\nNOOP\r\n', b'250-mail.test\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n'),
+            ('lmtp', b'LHLO c\r\nSTARTTLS\r\nNOOP\r\n',
+             b'250-mail.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n'),
+            ('sieve', b'STARTTLS\r\nNOOP\r\n', b'OK "Begin TLS negotiation now"\r\n'),
             ('acap', b'a STARTTLS\r\nb NOOP\r\n', b'a OK "Begin TLS negotiation now"\r\n')]
-    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'acap')) as g:
+    with Gateway(w, listeners(server, *(r[0] for r in rows))) as g:
         witness = Witness(w, g)
         for scheme, sent, answer in rows:
             c = Line(g.port(scheme))
-            c.line()
+            c.until('OK' if scheme == 'sieve' else '')
             c.send(sent)
             got = c.rest()
             equal(got[:len(answer)], answer, f'{scheme}: answer')
@@ -47,9 +50,10 @@ def injection(w, server):
             c.close()
             witness.alive()
         codes = [e['code'] for e in g.events('session.end')]
-        equal(codes.count('PROTO_INJECTION'), 4, f'injections in the log {codes}')
-        equal(len(g.events('starttls.injection')), 4, 'events')
-        check(b'NOOP' not in server.received['smtp'] + server.received['pop3'] + server.received['acap'], 'at the backend')
+        equal(codes.count('PROTO_INJECTION'), len(rows), f'injections in the log {codes}')
+        equal(len(g.events('starttls.injection')), len(rows), 'events')
+        for scheme in ('smtp', 'pop3', 'sieve', 'acap'):
+            check(b'NOOP' not in server.received[scheme], f'{scheme}: at the backend')
         witness.close()
 
 
@@ -168,15 +172,16 @@ def memory(pid):
 def backend_down(w):
     rows = [('imap', '* BYE [UNAVAILABLE] Backend not available'), ('pop3', '-ERR [SYS/TEMP] Backend not available'),
             ('smtp', '421 4.3.2 mail.test Service not available, closing transmission channel'),
-            ('acap', '* BYE (TRYLATER) "Backend not available"')]
+            ('lmtp', '421 4.3.2 mail.test Service not available, closing transmission channel'),
+            ('sieve', 'BYE (TRYLATER) "Backend not available"'), ('acap', '* BYE (TRYLATER) "Backend not available"')]
     for mode in ('required', 'optional'):
         with Gateway(w, [(s, free_port()) for s, _ in rows], '--tls', mode, wait=False) as g:
             time.sleep(0.3 if 'asan' not in str(w.gateway_program) else 1.0)
             for n, (scheme, want) in enumerate(rows, 1):
-                if mode == 'required' and scheme == 'acap':
+                if mode == 'required' and scheme in ('sieve', 'acap'):  # nobody greets again
                     c = Line(g.port(scheme))
-                    c.line()
-                    c.send('s STARTTLS\r\n')
+                    c.until('OK' if scheme == 'sieve' else '')
+                    c.send('STARTTLS\r\n' if scheme == 'sieve' else 's STARTTLS\r\n')
                     c.line()
                     c.start_tls(w.client_context())
                 elif mode == 'required':
@@ -228,7 +233,7 @@ def backend_dies_under_sessions(w, server):
 @with_server
 def drain(w, server):
     """SIGTERM: nobody new, everybody is told goodbye in its protocol's words (R13), exit 0."""
-    g = Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'acap'))
+    g = Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'sieve', 'acap'))
     clear = Line(g.port('imap'))
     clear.line()
     imap = upgrade(w, g.port('imap'), 'imap')
@@ -237,6 +242,7 @@ def drain(w, server):
     smtp.send('EHLO c\r\n')
     smtp.until('250 ')
     acap = upgrade(w, g.port('acap'), 'acap')
+    sieve = upgrade(w, g.port('sieve'), 'sieve')
     pop3 = upgrade(w, g.port('pop3'), 'pop3')
     pop3.send('CAPA\r\n')
     pop3.until('.')
@@ -245,9 +251,10 @@ def drain(w, server):
     imap.expect('* BYE Server shutting down')
     smtp.expect('421 4.3.2 mail.test Service shutting down and closing transmission channel')
     acap.expect('* BYE "Server shutting down"')
+    sieve.expect('BYE (TRYLATER) "Server shutting down"')
     pop3.send('CAPA\r\n')
     pop3.expect('-ERR [SYS/TEMP] Server shutting down')
-    for c in (clear, imap, smtp, acap, pop3):
+    for c in (clear, imap, smtp, sieve, acap, pop3):
         equal(c.rest(), b'', 'behind the goodbye')
         c.close()
     try:

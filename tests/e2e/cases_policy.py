@@ -140,19 +140,21 @@ def alpn(w, server):
 @with_server
 def nothing_in_clear_reaches_the_backend(w, server):
     """The differential test: what was said before TLS, and what stood behind STARTTLS, is not in what B received."""
-    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'acap')) as g:
+    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'sieve', 'acap')) as g:
         for scheme, clear in (('imap', 'x1 LOGIN evil clear\r\nx2 ID ("x-originating-ip" "6.6.6.6")\r\n'),
                               ('pop3', 'USER evil\r\nPASS clear\r\n'), ('smtp', 'MAIL FROM:<evil@clear>\r\n'),
+                              ('sieve', 'AUTHENTICATE "PLAIN" {9+}\r\nevilclear\r\n'),
                               ('acap', 'x1 AUTHENTICATE "PLAIN" {9+}\r\nevilclear\r\n')):
             c = Line(g.port(scheme))
-            c.line()
+            c.until('OK' if scheme == 'sieve' else '')
             c.send(clear)
-            for _ in range(clear.count('\r\n') + (1 if scheme == 'imap' else -1 if scheme == 'acap' else 0)):
+            for _ in range(clear.count('\r\n') + (1 if scheme == 'imap' else -1 if scheme in ('sieve', 'acap') else 0)):
                 c.line()
             equal(server.connections[scheme], 0, f'{scheme}: links to the backend before TLS')
             c.close()
             c = upgrade(w, g.port(scheme), scheme)
-            c.send({'imap': 'a NOOP\r\n', 'pop3': 'CAPA\r\n', 'smtp': 'EHLO c\r\n', 'acap': 'a NOOP\r\n'}[scheme])
+            c.send({'imap': 'a NOOP\r\n', 'pop3': 'CAPA\r\n', 'smtp': 'EHLO c\r\n', 'sieve': 'CAPABILITY\r\n',
+                    'acap': 'a NOOP\r\n'}[scheme])
             c.line()
             c.close()
             check(b'evil' not in server.received[scheme] and server.received[scheme], f'{scheme}: {server.received[scheme]}')
