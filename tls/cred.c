@@ -286,6 +286,7 @@ static enum hb_code key_fits(const struct hb_env *env, const struct hb_cert *lea
     }
     HB_TRY(hb_cert_pubkey(leaf, env, &pub));
     env->random(env->ctx, sizeof probe, probe);
+    HB_CT_PUBLIC(probe, sizeof probe);
     enum hb_code code = hb_sign(key, env, alg, hb_span(probe, sizeof probe), sig, sizeof sig, &len);
     if (code == HB_OK && hb_verify(pub, alg, hb_span(probe, sizeof probe), hb_span(sig, len)) != HB_OK) {
         code = HB_E_KEY_MISMATCH;

@@ -41,6 +41,7 @@ enum hb_code hb_ticket_keys_new(const struct hb_env *env, struct hb_span secret,
         secret = hb_span(random, sizeof random);
     }
     hb_hkdf_extract(&hb_sha256, hb_span_str("hauberk ticket secret"), secret, k->secret);
+    HB_CT_SECRET(k->secret, sizeof k->secret);
     hb_wipe(random, sizeof random);
     k->env = env;
     k->refs = 1;
@@ -85,6 +86,7 @@ static const struct epoch_key *key_of(struct hb_ticket_keys *keys, uint64_t epoc
         hb_bld_u64(&info, epoch);
         hb_hkdf_expand(&hb_sha256, hb_span(keys->secret, sizeof keys->secret), hb_bld_span(&info), both,
                        sizeof both);
+        HB_CT_PUBLIC(both, NAME_LEN);
         memcpy(e->name, both, NAME_LEN);
         memcpy(e->key, both + NAME_LEN, HB_KEY_MAX);
         e->epoch = epoch + 1;
@@ -191,9 +193,11 @@ void hb_ticket_seal(struct hb_ticket_keys *keys, struct hb_span context, const s
     uint8_t *body = hb_bld_claim(out, plain.len + HB_TAG_LEN);
     if (nonce != NULL && body != NULL) {
         keys->env->random(keys->env->ctx, HB_IV_LEN, nonce);
+        HB_CT_PUBLIC(nonce, HB_IV_LEN);
         hb_aes256_gcm.set_key(&cipher, key->key);
         hb_aes256_gcm.seal(&cipher, nonce, make_aad(key, context, aad), body, plain.p, plain.len);
         hb_wipe(&cipher, sizeof cipher);
+        HB_CT_PUBLIC(body, plain.len + HB_TAG_LEN);
     }
     hb_wipe(plain_mem, sizeof plain_mem);
 }
@@ -231,7 +235,9 @@ bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct 
     hb_wipe(&cipher, sizeof cipher);
     if (ok) {
         struct hb_cur c = hb_cur(hb_span(plain, len));
+        HB_CT_PUBLIC(plain, len); /* lengths and facts; the secret among them is one again below */
         ok = hb_session_read(&c, s) && hb_cur_end(&c);
+        HB_CT_SECRET(s->secret, sizeof s->secret);
     }
     hb_wipe(plain, sizeof plain);
     return ok;

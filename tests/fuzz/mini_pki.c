@@ -175,6 +175,7 @@ void pki_key_rsa(const struct hb_env *env, uint8_t number, struct pki_key *k)
     }
     mpz_mod(z[DP], z[D], z[DP]);
     mpz_mod(z[DQ], z[D], z[DQ]);
+    (void)mpz_export(k->modulus, NULL, 1, 1, 1, 0, z[N]);
     put_small(&begin(&p)->b, 0);
     for (unsigned i = N; i <= QINV; i++) {
         put_number(&p.b, z[i]);
@@ -192,6 +193,24 @@ void pki_key_rsa(const struct hb_env *env, uint8_t number, struct pki_key *k)
     }
     (void)env;
     k->key = NULL; /* a store reads the PEM; nobody here signs with it */
+}
+
+void pki_rsa_raw(const struct pki_key *k, const uint8_t in[256], uint8_t out[256])
+{
+    mpz_t m;
+    mpz_t n;
+    size_t len;
+
+    mpz_init(m);
+    mpz_init(n);
+    mpz_import(m, 256, 1, 1, 1, 0, in);
+    mpz_import(n, 256, 1, 1, 1, 0, k->modulus);
+    mpz_powm_ui(m, m, 65537, n);
+    len = (mpz_sizeinbase(m, 2) + 7) / 8;
+    memset(out, 0, 256);
+    (void)mpz_export(out + 256 - len, NULL, 1, 1, 1, 0, m);
+    mpz_clear(m);
+    mpz_clear(n);
 }
 
 void pki_key_free(const struct hb_env *env, struct pki_key *k)

@@ -13,7 +13,8 @@ struct pki_key {
     struct hb_privkey *key; /* owned */
     uint8_t spki[400];
     size_t spki_len;
-    char pem[4096]; /* PRIVATE KEY text */
+    char pem[4096];       /* PRIVATE KEY text */
+    uint8_t modulus[256]; /* RSA */
 };
 
 /* A certificate still to be signed: everything is DER. */
@@ -27,6 +28,8 @@ enum pki_kind { PKI_CA, PKI_MIDDLE, PKI_SERVER, PKI_CLIENT, PKI_RESPONDER };
 /* P-256, or RSA of 2048 bits from two primes behind a number. */
 void pki_key_ec(const struct hb_env *env, struct pki_key *k);
 void pki_key_rsa(const struct hb_env *env, uint8_t number, struct pki_key *k);
+/* RSA's public operation without any padding: out = in^e mod n. */
+void pki_rsa_raw(const struct pki_key *k, const uint8_t in[256], uint8_t out[256]);
 void pki_key_free(const struct hb_env *env, struct pki_key *k);
 
 /* subject and issuer: CN. */

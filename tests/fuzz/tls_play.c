@@ -59,6 +59,8 @@ static void on_failed(struct player *p, const struct hb_tls_event *e, const stru
     }
     p->failed = true;
     p->code = e->code;
+    p->last_words_len = out->len < sizeof p->last_words ? out->len : sizeof p->last_words;
+    memcpy(p->last_words, out->p, p->last_words_len);
     if (alert == HB_ALERT_NONE || info->alert_sent == HB_ALERT_NONE) {
         PROMISE(info->alert_sent == HB_ALERT_NONE);
     } else {

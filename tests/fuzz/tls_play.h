@@ -18,6 +18,8 @@ struct player {
     bool changed; /* something on the tape was not played as it stood */
     bool ready, failed, told_closed;
     enum hb_code code;
+    uint8_t last_words[64]; /* all that left with the failure */
+    size_t last_words_len;
     unsigned at;                               /* the next item */
     struct hb_legacy_dir *sealer;              /* owned: CBC and stream suites, the peer's side */
     const struct hb_legacy_dir *sealer_is_for; /* compared, never followed */

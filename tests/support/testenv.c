@@ -12,6 +12,13 @@ static uint64_t next(struct testenv *t)
     return z ^ z >> 31;
 }
 
+static bool secret;
+
+void testenv_secret(bool on)
+{
+    secret = on;
+}
+
 static void fill(void *ctx, size_t len, uint8_t *dst)
 {
     struct testenv *t = ctx;
@@ -23,6 +30,9 @@ static void fill(void *ctx, size_t len, uint8_t *dst)
         } else {
             dst[i] = (uint8_t)next(t);
         }
+    }
+    if (secret) {
+        HB_CT_SECRET(dst, len);
     }
 }
 

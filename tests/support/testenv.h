@@ -20,6 +20,9 @@ struct testenv {
 /* wall starts at 2026-06-01T00:00:00Z, mono at 1000 ms. env.ctx points at t, so t must not move. */
 void testenv_init(struct testenv *t, uint64_t seed);
 
+/* For the Valgrind suite: random bytes count as secret from now on (base's ct.h), or no longer. */
+void testenv_secret(bool on);
+
 /* A small deterministic generator for tests that cut streams: next number below n. */
 uint32_t testenv_below(struct testenv *t, uint32_t n);
 

@@ -427,6 +427,7 @@ void hb_mlkem_encaps(const uint8_t ek[HB_MLKEM_EK], const uint8_t m[32], uint8_t
     encaps_with(ek, m, hash, ct, kr);
     memcpy(ss, kr, HB_MLKEM_SS);
     hb_wipe(kr, sizeof kr);
+    HB_CT_PUBLIC(ct, HB_MLKEM_CT);
 }
 
 void hb_mlkem_decaps(const uint8_t dk[HB_MLKEM_DK], const uint8_t ct[HB_MLKEM_CT], uint8_t ss[HB_MLKEM_SS])

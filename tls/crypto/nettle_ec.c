@@ -1,6 +1,6 @@
 /* nettle_ec.c: the SEC1 point codec, integers of a fixed length, and GMP's memory.
- * Coordinates pass through mpz only when they are public or about to leave as a shared secret, and are
- * written at the curve's full length, so a leading zero is never dropped (T13-08). */
+ * Only public coordinates pass through mpz, whose functions branch on values; scalars and results are taken
+ * limb by limb, at the curve's full length, so a leading zero is never dropped (T13-08). */
 #include "nettle_ec.h"
 
 #include <hb/ct.h>
@@ -88,19 +88,34 @@ bool hb_ec_point_read(const struct hb_ec_curve *curve, struct hb_span sec1, stru
     return ok;
 }
 
+/* Numbers of a curve lie in nettle_ecc_size() limbs, the lowest first; bytes stand the other way round. */
+static void write_limbs(const mp_limb_t *limbs, uint8_t *dst, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        dst[len - 1 - i] = (uint8_t)(limbs[i / sizeof *limbs] >> (8 * (i % sizeof *limbs)));
+    }
+}
+
 void hb_ec_point_write(const struct hb_ec_curve *curve, const struct ecc_point *p, uint8_t *dst)
 {
     size_t n = curve->coord_len;
-    mpz_t x;
-    mpz_t y;
 
-    hb_gmp_init();
-    mpz_init(x);
-    mpz_init(y);
-    nettle_ecc_point_get(p, x, y);
     dst[0] = 4;
-    hb_mpz_write(x, dst + 1, n);
-    hb_mpz_write(y, dst + 1 + n, n);
-    mpz_clear(x);
-    mpz_clear(y);
+    write_limbs(p->p, dst + 1, n);
+    write_limbs(p->p + nettle_ecc_size(p->ecc), dst + 1 + n, n);
+}
+
+void hb_ec_scalar_write(const struct hb_ec_curve *curve, const struct ecc_scalar *k, uint8_t *dst)
+{
+    write_limbs(k->p, dst, curve->coord_len);
+}
+
+void hb_ec_scalar_read(const struct hb_ec_curve *curve, const uint8_t *bytes, struct ecc_scalar *k)
+{
+    size_t n = curve->coord_len;
+
+    memset(k->p, 0, (size_t)nettle_ecc_size(k->ecc) * sizeof *k->p);
+    for (size_t i = 0; i < n; i++) {
+        k->p[i / sizeof *k->p] |= (mp_limb_t)bytes[n - 1 - i] << (8 * (i % sizeof *k->p));
+    }
 }

@@ -85,6 +85,7 @@ static void ffdhe_generate(const uint8_t *p, size_t len, const struct hb_env *en
     priv[0] |= 0x80; /* a fixed length, and never zero */
     mpz_init_set_ui(g, 2);
     power(p, len, g, priv, share);
+    HB_CT_PUBLIC(share, len);
     mpz_clear(g);
 }
 

@@ -15,6 +15,7 @@
     {                                                                                                        \
         env->random(env->ctx, size, priv);                                                                   \
         nettle##_mul_g(share, priv);                                                                         \
+        HB_CT_PUBLIC(share, size);                                                                           \
     }                                                                                                        \
     static enum hb_code name##_derive(const uint8_t *priv, struct hb_span peer_share, uint8_t *shared)       \
     {                                                                                                        \
@@ -47,7 +48,6 @@ static void nist_generate(enum hb_key_kind kind, const struct hb_env *env, uint8
     const struct hb_ec_curve *curve = hb_ec_find(kind);
     struct ecc_scalar k;
     struct ecc_point p;
-    mpz_t z;
 
     hb_gmp_init();
     nettle_ecc_scalar_init(&k, curve->get());
@@ -55,10 +55,8 @@ static void nist_generate(enum hb_key_kind kind, const struct hb_env *env, uint8
     nettle_ecc_scalar_random(&k, env->ctx, env->random);
     nettle_ecc_point_mul_g(&p, &k);
     hb_ec_point_write(curve, &p, share);
-    mpz_init(z);
-    nettle_ecc_scalar_get(&k, z);
-    hb_mpz_write(z, priv, curve->coord_len);
-    mpz_clear(z);
+    hb_ec_scalar_write(curve, &k, priv);
+    HB_CT_PUBLIC(share, 1 + 2 * (size_t)curve->coord_len);
     nettle_ecc_scalar_clear(&k);
     nettle_ecc_point_clear(&p);
 }
@@ -70,21 +68,18 @@ static enum hb_code nist_derive(enum hb_key_kind kind, const uint8_t *priv, stru
     uint8_t sec1[1 + 2 * HB_EC_COORD_MAX];
     struct ecc_scalar k;
     struct ecc_point p;
-    mpz_t z;
     enum hb_code code = HB_E_TLS_KEY_SHARE;
 
     hb_gmp_init();
     nettle_ecc_scalar_init(&k, curve->get());
     nettle_ecc_point_init(&p, curve->get());
-    mpz_init(z);
-    hb_mpz_read(z, hb_span(priv, curve->coord_len));
-    if (hb_ec_point_read(curve, peer_share, &p) && nettle_ecc_scalar_set(&k, z) == 1) {
+    if (hb_ec_point_read(curve, peer_share, &p)) {
+        hb_ec_scalar_read(curve, priv, &k); /* in range: nist_generate() made it */
         nettle_ecc_point_mul(&p, &k, &p);
         hb_ec_point_write(curve, &p, sec1);
         memcpy(shared, sec1 + 1, curve->coord_len); /* the X coordinate */
         code = HB_OK;
     }
-    mpz_clear(z);
     nettle_ecc_scalar_clear(&k);
     nettle_ecc_point_clear(&p);
     hb_wipe(sec1, sizeof sec1);

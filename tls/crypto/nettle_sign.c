@@ -42,6 +42,17 @@ static bool is_eddsa(enum hb_key_kind kind)
 
 /* ---- private keys ---- */
 
+/* For the Valgrind suite: the number's limbs; how many there are is no secret. */
+static void mark_secret(const mpz_t z)
+{
+    HB_CT_SECRET(mpz_limbs_read(z), mpz_size(z) * sizeof(mp_limb_t));
+}
+
+static void mark_public(const mpz_t z)
+{
+    HB_CT_PUBLIC(mpz_limbs_read(z), mpz_size(z) * sizeof(mp_limb_t));
+}
+
 void hb_privkey_free(const struct hb_env *env, struct hb_privkey **key)
 {
     struct hb_privkey *k = *key;
@@ -146,6 +157,12 @@ enum hb_code hb_privkey_rsa(const struct hb_env *env, const struct hb_rsa_parts 
         hb_privkey_free(env, &k);
         return HB_E_KEY_INVALID;
     }
+    mark_secret(k->rsa.d);
+    mark_secret(k->rsa.p);
+    mark_secret(k->rsa.q);
+    mark_secret(k->rsa.a);
+    mark_secret(k->rsa.b);
+    mark_secret(k->rsa.c);
     *key = k;
     return HB_OK;
 }
@@ -175,6 +192,7 @@ enum hb_code hb_privkey_ec(const struct hb_env *env, enum hb_key_kind curve, str
         hb_privkey_free(env, &k);
         return HB_E_KEY_INVALID;
     }
+    HB_CT_SECRET(k->ec.p, (size_t)nettle_ecc_size(k->ec.ecc) * sizeof(mp_limb_t));
     *key = k;
     return HB_OK;
 }
@@ -199,6 +217,7 @@ static enum hb_code privkey_eddsa(const struct hb_env *env, enum hb_key_kind kin
     } else {
         nettle_ed448_shake256_public_key(k->ed_pub, k->ed_seed);
     }
+    HB_CT_SECRET(k->ed_seed, seed.len);
     *key = k;
     return HB_OK;
 }
@@ -441,6 +460,7 @@ static int pss_sign(const struct hb_privkey *key, const struct hb_env *env, cons
     uint8_t salt[HB_HASH_MAX];
 
     env->random(env->ctx, hash->len, salt);
+    HB_CT_PUBLIC(salt, hash->len); /* whoever verifies gets to see it */
     if (hash == &hb_sha256) {
         return nettle_rsa_pss_sha256_sign_digest_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random,
                                                     hash->len, salt, digest, s);
@@ -498,6 +518,8 @@ static enum hb_code rsa_sign(const struct hb_privkey *key, const struct hb_env *
                  ? pss_sign(key, env, alg->hash, digest, s)
                  : nettle_rsa_pkcs1_sign_tr(&key->rsa_pub, &key->rsa, env->ctx, env->random,
                                             pkcs1_input(alg->hash, digest, info), info, s);
+    mark_public(s);
+    HB_CT_PUBLIC(&ok, sizeof ok);
     bool good = ok == 1 && rsa_verify(&key->rsa_pub, alg, digest, s);
     if (good) {
         hb_mpz_write(s, sig, size);
@@ -526,6 +548,8 @@ static enum hb_code ecdsa_do_sign(const struct hb_privkey *key, const struct hb_
 
     nettle_dsa_signature_init(&s);
     nettle_ecdsa_sign(&key->ec, env->ctx, env->random, hash->len, digest, &s);
+    mark_public(s.r);
+    mark_public(s.s);
     enum hb_code code = put_ecdsa(&s, hb_ec_find(key->kind)->coord_len, &out);
     nettle_dsa_signature_clear(&s);
     *len = out.len;
@@ -552,6 +576,7 @@ enum hb_code hb_sign(const struct hb_privkey *key, const struct hb_env *env, con
         } else {
             nettle_ed448_shake256_sign(key->ed_pub, key->ed_seed, input.len, input.p, sig);
         }
+        HB_CT_PUBLIC(sig, size);
         *len = size;
         return HB_OK;
     }
@@ -653,6 +678,7 @@ enum hb_code hb_rsa_encrypt_premaster(const struct hb_pubkey *key, const struct 
     mpz_init(c);
     bool ok = nettle_rsa_encrypt(&key->rsa, env->ctx, env->random, 48, premaster, c) == 1;
     if (ok) {
+        mark_public(c);
         hb_mpz_write(c, dst, key->rsa.size);
         *len = key->rsa.size;
     }

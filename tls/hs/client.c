@@ -43,12 +43,15 @@ static enum hb_code send_hello(struct hb_tls *t, struct hb_span body, uint8_t *n
 
     (void)body;
     t->env->random(t->env->ctx, 32, hs->client_random);
+    HB_CT_PUBLIC(hs->client_random, 32);
     choose_session(t);
     if (t->config->highest >= 0x0304 || cl->offered_ticket12) { /* T13-02 */
         t->env->random(t->env->ctx, 32, hs->session_id);
+        HB_CT_PUBLIC(hs->session_id, 32);
         hs->session_id_len = 32;
     }
     t->env->random(t->env->ctx, sizeof cl->grease, cl->grease);
+    HB_CT_PUBLIC(cl->grease, sizeof cl->grease);
     if ((cl->grease[1] & 0xf0) == (cl->grease[2] & 0xf0)) {
         cl->grease[2] ^= 0x10;
     }

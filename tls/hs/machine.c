@@ -178,6 +178,7 @@ enum hb_code hb_hs_message_end(struct hb_tls *t, struct hb_bld_mark mark)
     }
     size_t start = mark.at - 4; /* type and length */
     struct hb_span message = hb_span(flight->p + start, flight->len - start);
+    HB_CT_PUBLIC(message.p, message.len); /* the peer gets to see it, Finished and binders, too */
     if (t->hs->transcript.hash == NULL) { /* the first ClientHello: the hash is not known yet */
         return hb_buf_add(&t->hs->client->hello, t->env, message);
     }

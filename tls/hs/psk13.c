@@ -165,6 +165,7 @@ enum hb_code hb_psk13_tickets(struct hb_tls *t, const uint8_t *resumption)
     const struct hb_hash *hash = hs->transcript.hash;
     unsigned num = t->config->tickets != NULL ? t->config->num_tickets : 0;
     struct hb_session s;
+    enum hb_code code = HB_OK;
 
     if (!hs->psk_client_modes || hs->choice.psk == HB_PSK_EXTERNAL) {
         return HB_OK; /* RES-01: none for a client that could not use it */
@@ -173,11 +174,12 @@ enum hb_code hb_psk13_tickets(struct hb_tls *t, const uint8_t *resumption)
         num = 1; /* one for the one that was used up */
     }
     hb_session_of(t, &s);
-    for (uint8_t i = 0; i < num; i++) {
+    for (uint8_t i = 0; i < num && code == HB_OK; i++) {
         uint8_t mem[2048];
         struct hb_bld b = hb_bld(mem, sizeof mem);
         s.secret_len = hash->len;
         t->env->random(t->env->ctx, sizeof s.age_add, (uint8_t *)&s.age_add);
+        HB_CT_PUBLIC(&s.age_add, sizeof s.age_add);
         hb_ks13_ticket_psk(hash, resumption, hb_span(&i, 1), s.secret);
         hb_bld_u8(&b, HB_MSG_NEW_SESSION_TICKET);
         struct hb_bld_mark message = hb_bld_open24(&b);
@@ -192,11 +194,8 @@ enum hb_code hb_psk13_tickets(struct hb_tls *t, const uint8_t *resumption)
         hb_bld_close(&b, message);
         HB_INVARIANT(hb_bld_ok(&b));
         struct hb_post *post = hb_conn_post(t);
-        if (post == NULL) {
-            return HB_E_NO_MEMORY;
-        }
-        HB_TRY(hb_buf_add(&post->pending, t->env, hb_bld_span(&b)));
+        code = post == NULL ? HB_E_NO_MEMORY : hb_buf_add(&post->pending, t->env, hb_bld_span(&b));
     }
     hb_wipe(&s, sizeof s);
-    return HB_OK;
+    return code;
 }

@@ -177,6 +177,7 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     const struct hb_choice *choice = &hs->choice;
     hs->client_version = hs->offer.legacy_version;
     t->env->random(t->env->ctx, sizeof hs->server_random, hs->server_random);
+    HB_CT_PUBLIC(hs->server_random, sizeof hs->server_random);
     if (choice->version < 0x0304) {
         HB_TRY(try_ticket12(t));
     }

@@ -223,6 +223,7 @@ static enum hb_code strip(const uint8_t *p, size_t len, struct hb_span *plain)
 {
     uint32_t padding;
 
+    HB_CT_PUBLIC(p, len);
     if (check_padding(p, len, 0, &padding) == 0) {
         return HB_E_TLS_BAD_RECORD_MAC;
     }

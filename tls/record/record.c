@@ -107,6 +107,7 @@ static enum hb_code open13(struct hb_rec_dir *d, struct hb_rec_cache *cache, uin
         return HB_E_TLS_BAD_RECORD_MAC;
     }
     d->seq++;
+    HB_CT_PUBLIC(body, len); /* what the peer says decides what we do */
     if (len > HB_REC_PLAIN_MAX + 1) { /* padding counts (REC-01) */
         return HB_E_TLS_RECORD_OVERFLOW;
     }
@@ -141,6 +142,7 @@ static enum hb_code open12(struct hb_rec_dir *d, struct hb_rec_cache *cache, uin
         return HB_E_TLS_BAD_RECORD_MAC;
     }
     d->seq++;
+    HB_CT_PUBLIC(body, len);
     *type = h->type;
     *plain = hb_span(body, len);
     return HB_OK;
@@ -161,6 +163,7 @@ enum hb_code hb_rec_open(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8
         *type = h->type;
         enum hb_code code = hb_legacy_open(d->legacy, d->seq, h->type, p + HB_REC_HEADER, h->len, plain);
         d->seq += code == HB_OK;
+        HB_CT_PUBLIC(plain->p, code == HB_OK ? plain->len : 0);
         return code;
     }
     return is13(d) ? open13(d, cache, p, h, type, plain) : open12(d, cache, p, h, type, plain);
@@ -215,6 +218,7 @@ void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type,
     p[4] = (uint8_t)body_len;
     if (d->suite == NULL) {
         gather(body, src, len);
+        HB_CT_PUBLIC(p, total);
         return;
     }
     if (d->legacy != NULL) {
@@ -236,5 +240,6 @@ void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type,
         make_nonce(d, explicit_part, nonce);
         d->suite->aead->seal(keyed(d, cache), nonce, make_aad12(d, type, len, aad), body, body, len);
     }
+    HB_CT_PUBLIC(p, total); /* on its way out */
     d->seq++;
 }
