@@ -8,10 +8,8 @@
 #include "conf_util.h"
 
 #include "sysenv.h"
-#include <hb/ct.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define SOON_DAYS 21u
@@ -98,7 +96,9 @@ static void warn_of_age(const struct gw_draft_cert *dc, const struct hb_cred_fac
                         struct gw_problems *p)
 {
     const struct hb_env *env = gw_sysenv();
-    uint64_t seconds = facts->not_after - env->wall(env->ctx); /* not negative: it was judged just now */
+    uint64_t now = env->wall(env->ctx);
+    uint64_t seconds =
+        now < facts->not_after ? facts->not_after - now : 0; /* 0: a worker, on what was judged earlier */
     time_t end = (time_t)facts->not_after;
     char day[16] = "";
     char message[1500];
@@ -113,15 +113,6 @@ static void warn_of_age(const struct gw_draft_cert *dc, const struct hb_cred_fac
     (void)snprintf(message, sizeof message, "certificate %s expires in %u days, on %s; renew it", dc->chain,
                    (unsigned)(seconds / 86400u), day);
     gw_notice(p, dc->where, message, facts->names);
-}
-
-void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
-{
-    struct stat st;
-
-    if (stat(path, &st) == 0 && (st.st_mode & 027) != 0) { /* PKI-08: wider than 0640 */
-        gw_notice(p, where, "private key can be read or changed by others; chmod 640", path);
-    }
 }
 
 static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
@@ -140,30 +131,12 @@ static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *sto
 
 static void add_pair(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
 {
-    size_t chain_len = 0;
-    size_t key_len = 0;
-    char *chain = gw_read_file(dc->chain, &chain_len, dc->where, p);
-    char *key = gw_read_file(dc->key, &key_len, dc->where, p);
     struct hb_cred_facts facts;
 
-    if (chain != NULL && key != NULL) {
-        enum hb_code code =
-            hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), &facts);
-        if (code != HB_OK) {
-            char message[1300];
-            (void)snprintf(message, sizeof message, "certificate %s with key %s", dc->chain, dc->key);
-            gw_problem(p, dc->where, message, hb_err_sentence(code));
-        } else {
-            gw_warn_of_mode(dc->key, dc->where, p);
-            warn_of_age(dc, &facts, p);
-            add_staple(dc, store, p);
-        }
+    if (gw_load_pair(store, dc->chain, dc->key, &facts, dc->where, p)) {
+        warn_of_age(dc, &facts, p);
+        add_staple(dc, store, p);
     }
-    if (key != NULL) {
-        hb_wipe(key, key_len);
-    }
-    free(key);
-    free(chain);
 }
 
 /* A folder is filled by a robot: one bad pair in it is said, and left out; the others go on. */

@@ -250,7 +250,7 @@ static bool read_one(const char *path, const char *where, const struct gw_readin
     const char *folder = dirname(copy);
     r->folder = gw_draft_keep(d, folder, strlen(folder));
     bool good = may_enter(r, where);
-    char *text = good ? gw_read_file(path, &len, where, p) : NULL;
+    char *text = good ? gw_read_config(path, &len, where, p) : NULL;
     char *whole = text != NULL ? malloc(len + sizeof END_OF_FILE) : NULL;
     if (whole != NULL) {
         memcpy(whole, text, len);
@@ -274,7 +274,7 @@ static bool enter(const struct gw_include *by, const struct gw_reading *from)
 {
     size_t len = 0;
     bool other = false;
-    char *names = gw_list_folder(by->target, &len, &other, by->where, from->p);
+    char *names = gw_list_config(by->target, &len, &other, by->where, from->p);
     bool good =
         other ? read_one(by->target, by->where, from, from->d, from->num_files, from->p) : names != NULL;
 

@@ -2,13 +2,12 @@
  * Goes on after an error to find the others; builds nothing when there was one. */
 #include "conf_util.h"
 
+#include "source.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* True if line is there already: a certificate two listeners share is told of once. */
 static bool has_line(struct gw_problems *p, const char *line)
@@ -136,19 +135,10 @@ static bool split_host_port(const char *text, char *host, size_t cap, unsigned *
 
 static bool resolve(const char *host, unsigned port, struct sockaddr_storage *dst, const char **why)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    char service[8];
+    int rc = gw_source_address(host, port, dst);
 
-    (void)snprintf(service, sizeof service, "%u", port);
-    int rc = getaddrinfo(host, service, &hints, &found);
-    if (rc != 0) {
-        *why = gai_strerror(rc);
-        return false;
-    }
-    memcpy(dst, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    return true;
+    *why = rc != 0 ? gai_strerror(rc) : NULL;
+    return rc == 0;
 }
 
 static bool is_loopback(const struct sockaddr_storage *a)
@@ -272,6 +262,16 @@ static bool host_fits(const char *host, size_t cap)
     return len > 0 && len < cap && host[len] == 0;
 }
 
+static void own_host(struct gw_listener_conf *lc)
+{
+    char *name = NULL;
+    size_t len = 0;
+    bool good = gw_source_ask(GW_SRC_HOST, "", &name, &len) == 0 && len < sizeof lc->host;
+
+    memcpy(lc->host, good ? name : "localhost", good ? len + 1 : 10);
+    free(name);
+}
+
 static void load_policy(const struct gw_draft *d, const struct gw_draft_listener *dl,
                         struct gw_listener_conf *lc, struct gw_problems *p)
 {
@@ -301,8 +301,8 @@ static void load_policy(const struct gw_draft *d, const struct gw_draft_listener
                    dl->host);
     } else if (dl->host != NULL) {
         memcpy(lc->host, dl->host, strlen(dl->host) + 1);
-    } else if (gethostname(lc->host, sizeof lc->host - 1) != 0) {
-        memcpy(lc->host, "localhost", 10);
+    } else {
+        own_host(lc);
     }
     lc->proto_settings = (struct hb_proto_settings){
         .host = lc->host,

@@ -2,6 +2,7 @@
  * backend. Every word that makes things less safe than the default is a notice. */
 #include "conf_util.h"
 
+#include "source.h"
 #include "sysenv.h"
 #include <hb/ct.h>
 #include <hb/hex.h>
@@ -145,6 +146,27 @@ static void load_psks(const char *path, struct hb_tls_config *config, const char
 
 /* ---- toward clients ---- */
 
+/* The secret all workers share and that a reload does not change, followed by the listener: without a secret
+ * of the operator's, each listener has its own. NULL: out of memory. */
+static char *own_secret(const char *listen, size_t *len)
+{
+    char *random = NULL;
+    size_t random_len = 0;
+
+    if (gw_source_ask(GW_SRC_SECRET, "", &random, &random_len) != 0) {
+        return NULL;
+    }
+    *len = random_len + strlen(listen);
+    char *both = malloc(*len);
+    if (both != NULL) {
+        memcpy(both, random, random_len);
+        memcpy(both + random_len, listen, strlen(listen));
+    }
+    hb_wipe(random, random_len);
+    free(random);
+    return both;
+}
+
 static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
                          struct gw_problems *p)
 {
@@ -166,6 +188,8 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
             return;
         }
         gw_warn_of_mode(dl->ticket_secret, dl->where, p);
+    } else {
+        secret = own_secret(dl->listen, &len);
     }
     enum hb_code code = hb_ticket_keys_new(gw_sysenv(), hb_span(secret, len), &keys);
     if (code == HB_E_KEY_WEAK) {
@@ -281,29 +305,10 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
 static struct hb_cred_store *load_own(const struct gw_draft_listener *dl, struct gw_problems *p)
 {
     struct hb_cred_store *store = hb_cred_store_new(gw_sysenv());
-    size_t chain_len = 0;
-    size_t key_len = 0;
 
-    if (dl->backend_cert == NULL || store == NULL) {
-        return store;
+    if (dl->backend_cert != NULL && store != NULL) {
+        (void)gw_load_pair(store, dl->backend_cert, dl->backend_key, NULL, GW_AT(dl, backend_cert), p);
     }
-    char *chain = gw_read_file(dl->backend_cert, &chain_len, GW_AT(dl, backend_cert), p);
-    char *key = gw_read_file(dl->backend_key, &key_len, GW_AT(dl, backend_key), p);
-    if (chain != NULL && key != NULL) {
-        enum hb_code code = hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), NULL);
-        if (code != HB_OK) {
-            char what[1300];
-            (void)snprintf(what, sizeof what, "certificate %s with key %s", dl->backend_cert,
-                           dl->backend_key);
-            gw_problem(p, dl->where, what, hb_err_sentence(code));
-        }
-        gw_warn_of_mode(dl->backend_key, dl->where, p);
-    }
-    if (key != NULL) {
-        hb_wipe(key, key_len);
-    }
-    free(key);
-    free(chain);
     return store;
 }
 

@@ -1,15 +1,13 @@
 /* conf_util.c: words, numbers and files of a draft, each with an error that names what, where and why. */
 #include "conf_util.h"
 
-#include <dirent.h>
+#include "source.h"
 #include <errno.h>
-#include <hb/builder.h>
+#include <hb/ct.h>
+#include <hb/cursor.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FILE_MAX_LEN   (1u << 20)
-#define FOLDER_MAX_LEN 65536u
 
 static bool one_of(const char *word, const char *const *words, size_t n, size_t *i)
 {
@@ -59,72 +57,40 @@ unsigned gw_number(const char *word, unsigned low, unsigned high, unsigned other
     return (unsigned)n;
 }
 
-char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_problems *p)
+/* Asks for a file's bytes; says why if there are none. */
+static char *read_as(enum gw_source_kind kind, const char *path, size_t *len, const char *where,
+                     struct gw_problems *p)
 {
     char message[600];
-    FILE *f = path != NULL ? fopen(path, "rb") : NULL;
+    char *text = NULL;
+    int status = path != NULL ? gw_source_ask(kind, path, &text, len) : 0;
 
-    if (f == NULL) {
+    if (path == NULL || status != 0) {
         (void)snprintf(message, sizeof message, "cannot read %s", path != NULL ? path : "(no file given)");
-        gw_problem(p, where, message, path != NULL ? strerror(errno) : NULL);
-        return NULL;
+        gw_problem(p, where, message,
+                   path == NULL      ? NULL
+                   : status == EFBIG ? "longer than 1 MiB"
+                                     : strerror(status));
     }
-    char *text = malloc(FILE_MAX_LEN + 1u);
-    *len = text != NULL ? fread(text, 1, FILE_MAX_LEN, f) : 0;
-    bool bad = text == NULL || ferror(f) || *len == FILE_MAX_LEN;
-    if (bad) {
-        (void)snprintf(message, sizeof message, "cannot read %s", path);
-        gw_problem(p, where, message, *len == FILE_MAX_LEN ? "longer than 1 MiB" : strerror(errno));
-        free(text);
-        text = NULL;
-    } else {
-        text[*len] = 0;
-    }
-    (void)fclose(f);
     return text;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_problems *p)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return read_as(GW_SRC_FILE, path, len, where, p);
 }
 
-static int not_hidden(const struct dirent *e)
+char *gw_read_config(const char *path, size_t *len, const char *where, struct gw_problems *p)
 {
-    return e->d_name[0] != '.';
+    return read_as(GW_SRC_CONFIG, path, len, where, p);
 }
 
-/* The names, a NUL behind each and one more at the end; 0 or an errno. */
-static int read_folder(const char *path, char **names, size_t *len)
-{
-    struct dirent **list;
-    int n = scandir(path, &list, not_hidden, by_name);
-
-    if (n < 0) {
-        return errno;
-    }
-    char *text = malloc(FOLDER_MAX_LEN + 1u);
-    struct hb_bld b = hb_bld(text, text != NULL ? FOLDER_MAX_LEN : 0);
-    for (int i = 0; i < n; i++) {
-        hb_bld_put(&b, hb_span(list[i]->d_name, strlen(list[i]->d_name) + 1));
-        free(list[i]);
-    }
-    free(list);
-    if (text == NULL || !hb_bld_ok(&b)) {
-        free(text);
-        return text == NULL ? ENOMEM : EFBIG;
-    }
-    text[b.len] = 0;
-    *names = text;
-    *len = b.len;
-    return 0;
-}
-
-char *gw_list_folder(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p)
+static char *list_as(enum gw_source_kind kind, const char *path, size_t *len, bool *other, const char *where,
+                     struct gw_problems *p)
 {
     char message[600];
     char *names = NULL;
-    int status = path[0] != 0 ? read_folder(path, &names, len) : ENOENT;
+    int status = path[0] != 0 ? gw_source_ask(kind, path, &names, len) : ENOENT;
 
     *other = status == ENOTDIR;
     if (status != 0 && !*other) {
@@ -132,4 +98,78 @@ char *gw_list_folder(const char *path, size_t *len, bool *other, const char *whe
         gw_problem(p, where, message, strerror(status));
     }
     return names;
+}
+
+char *gw_list_folder(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p)
+{
+    return list_as(GW_SRC_FOLDER, path, len, other, where, p);
+}
+
+char *gw_list_config(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p)
+{
+    return list_as(GW_SRC_CONFIG_FOLDER, path, len, other, where, p);
+}
+
+void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
+{
+    char *mode = NULL;
+    size_t len = 0;
+
+    if (gw_source_ask(GW_SRC_MODE, path, &mode, &len) == 0) {
+        struct hb_cur c = hb_cur(hb_span(mode, len));
+        if ((hb_cur_u32(&c) & 027) != 0) { /* PKI-08: wider than 0640 */
+            gw_notice(p, where, "private key can be read or changed by others; chmod 640", path);
+        }
+    }
+    free(mode);
+}
+
+/* A key that is here, or (PEM NULL) the keeper's number of it. */
+static char *read_key(const char *path, size_t *len, uint64_t *handle, const char *where,
+                      struct gw_problems *p)
+{
+    char *pem = NULL;
+
+    if (path == NULL || gw_source_key(path, &pem, len, handle) != 0) {
+        return read_as(GW_SRC_KEY, path, len, where, p); /* once more, for the reason */
+    }
+    return pem;
+}
+
+bool gw_load_pair(struct hb_cred_store *store, const char *chain_path, const char *key_path,
+                  struct hb_cred_facts *facts, const char *where, struct gw_problems *p)
+{
+    size_t chain_len = 0;
+    size_t key_len = 0;
+    uint64_t handle = 0;
+    char *chain = gw_read_file(chain_path, &chain_len, where, p);
+    char *key = read_key(key_path, &key_len, &handle, where, p);
+    bool good = false;
+
+    if (chain != NULL && (key != NULL || handle != 0)) {
+        enum hb_code code = gw_source_judged(chain_path, key_path);
+        if (code == HB_OK && gw_source_replaying()) {
+            hb_cred_store_any_time(store);
+        }
+        if (code == HB_OK) {
+            code = handle != 0
+                       ? hb_cred_store_add_remote(store, hb_span(chain, chain_len), handle, facts)
+                       : hb_cred_store_add(store, hb_span(chain, chain_len), hb_span(key, key_len), facts);
+        }
+        gw_source_judge(chain_path, key_path, code);
+        good = code == HB_OK;
+        if (!good) {
+            char message[1300];
+            (void)snprintf(message, sizeof message, "certificate %s with key %s", chain_path, key_path);
+            gw_problem(p, where, message, hb_err_sentence(code));
+        } else {
+            gw_warn_of_mode(key_path, where, p);
+        }
+    }
+    if (key != NULL) {
+        hb_wipe(key, key_len);
+    }
+    free(key);
+    free(chain);
+    return good;
 }

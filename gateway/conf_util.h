@@ -10,12 +10,21 @@ size_t gw_choose(const char *word, const char *const *words, size_t n, const cha
 /* A whole number from low to high; otherwise if word is NULL or (told as a problem) not one. */
 unsigned gw_number(const char *word, unsigned low, unsigned high, unsigned otherwise, const char *what,
                    const char *where, struct gw_problems *p);
-/* A whole file, with a NUL behind it; free() it. NULL after saying why. */
+/* A whole file, with a NUL behind it; free() it. NULL after saying why. Goes through source.h, as everything
+ * must that is read while a configuration is loaded: workers have no file system. */
 char *gw_read_file(const char *path, size_t *len, const char *where, struct gw_problems *p);
+/* The same for text of the configuration itself. */
+char *gw_read_config(const char *path, size_t *len, const char *where, struct gw_problems *p);
 /* The names in a folder that do not begin with a dot, sorted, a NUL behind each; free() it. NULL after saying
  * why, or without a word if *other: it is there, and no folder. The one place where configuration looks into
  * a folder. */
 char *gw_list_folder(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p);
+/* The same for a folder of the configuration itself. */
+char *gw_list_config(const char *path, size_t *len, bool *other, const char *where, struct gw_problems *p);
+/* Adds a certificate chain and its key to store; in a worker, the chain and the keeper's number of the key.
+ * False after saying why; facts may be NULL. A key that others may read is a notice. */
+bool gw_load_pair(struct hb_cred_store *store, const char *chain, const char *key,
+                  struct hb_cred_facts *facts, const char *where, struct gw_problems *p);
 /* A notice if others may read a file that holds a secret (PKI-08). */
 void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p);
 

@@ -395,6 +395,9 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
             hb_tls_signed(s->client.tls, hb_span(sig, code == HB_OK ? sig_len : 0));
             break;
         }
+        case HB_TLS_DECRYPT: /* only with keys that are elsewhere: none are yet */
+            hb_tls_decrypted(s->client.tls, hb_span(NULL, 0));
+            break;
         case HB_TLS_CLOSED:
             if (!s->ended) {
                 client_finished(s);

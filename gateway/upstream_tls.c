@@ -68,6 +68,8 @@ static void events(struct gw_session *s)
             hb_tls_signed(s->backend.tls, hb_span(sig, code == HB_OK ? len : 0));
             break;
         }
+        case HB_TLS_DECRYPT:
+            break; /* a server's */
         case HB_TLS_CLOSED:
             gw_session_backend_said_bye(s);
             break;

@@ -278,7 +278,7 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
         *used += 4 + len;
         HB_TRY(after_message(t, type, bytes.len));
         HB_TRY(hb_hs_run(t));
-        if (t->hs != NULL && (hb_hs_wants_signature(t) || hb_hs_wants_verdict(t))) {
+        if (hb_hs_waits_for(t) != 0) {
             return HB_OK; /* what is behind it waits, too */
         }
         if (t->is_open && bytes.len > 0) {
@@ -653,12 +653,19 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
         t->told_closed = true;
         return HB_TLS_CLOSED;
     }
-    if (t->hs != NULL && hb_hs_wants_signature(t) && !t->hs->signature_here && !t->told_sign) {
+    unsigned waits = hb_hs_waits_for(t);
+    if (waits == HB_MSG_SIGNED && !t->hs->signature_here && !t->told_sign) {
         t->told_sign = true;
         event->sign = (struct hb_tls_sign){t->hs->choice.cred, t->hs->choice.sigalg->id, t->hs->sign_span};
         return HB_TLS_SIGN;
     }
-    if (t->hs != NULL && hb_hs_wants_verdict(t) && !t->hs->verdict_here && !t->told_verify) {
+    if (waits == HB_MSG_DECRYPTED && !t->hs->premaster_here && !t->hs->told_decrypt) {
+        t->hs->told_decrypt = true;
+        event->sign =
+            (struct hb_tls_sign){t->hs->choice.cred, t->hs->client_version, hb_buf_span(&t->hs->peer_share)};
+        return HB_TLS_DECRYPT;
+    }
+    if (waits == HB_MSG_VERIFIED && !t->hs->verdict_here && !t->told_verify) {
         t->told_verify = true;
         event->data = hb_buf_span(&t->hs->chain);
         return HB_TLS_VERIFY;
@@ -666,12 +673,15 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
     return HB_TLS_NONE;
 }
 
-/* Something from outside the machine waits for: a signature, a verdict. *more: it came, and was delivered. */
+/* Something from outside the machine waits for: a signature, a verdict, a premaster secret. *more: it came,
+ * and was delivered. */
 static enum hb_code take_answer(struct hb_tls *t, bool *more)
 {
-    unsigned msg = hb_hs_wants_signature(t) ? HB_MSG_SIGNED : HB_MSG_VERIFIED;
+    unsigned msg = hb_hs_waits_for(t);
 
-    *more = msg == HB_MSG_SIGNED ? t->hs->signature_here : t->hs->verdict_here;
+    *more = msg == HB_MSG_SIGNED     ? t->hs->signature_here
+            : msg == HB_MSG_VERIFIED ? t->hs->verdict_here
+                                     : t->hs->premaster_here;
     if (!*more) {
         return HB_OK;
     }
@@ -703,7 +713,7 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
         if (t->hs != NULL && t->state == HB_C_SEND_HELLO) {
             code = hb_hs_run(t);
             more = true;
-        } else if (t->hs != NULL && (hb_hs_wants_signature(t) || hb_hs_wants_verdict(t))) {
+        } else if (hb_hs_waits_for(t) != 0) {
             code = take_answer(t, &more);
         } else {
             code = take_record(t, &data, &more);
@@ -742,6 +752,19 @@ void hb_tls_signed(struct hb_tls *t, struct hb_span signature)
     if (signature.len > 0 && signature.len <= sizeof t->hs->signature) {
         memcpy(t->hs->signature, signature.p, signature.len);
         t->hs->signature_len = signature.len;
+    }
+    take_held(t);
+}
+
+void hb_tls_decrypted(struct hb_tls *t, struct hb_span premaster)
+{
+    if (t->hs == NULL || !t->hs->told_decrypt || t->hs->premaster_here) {
+        return;
+    }
+    t->hs->premaster_here = true;
+    t->hs->premaster_failed = premaster.len != sizeof t->hs->premaster;
+    if (!t->hs->premaster_failed) {
+        memcpy(t->hs->premaster, premaster.p, premaster.len);
     }
     take_held(t);
 }
@@ -830,7 +853,8 @@ enum hb_code hb_tls_write(struct hb_tls *t, const struct hb_span *plain, size_t 
             len = 1;
         }
         split = !split;
-        hb_rec_seal(&t->wr, &t->lane->write, HB_REC_DATA, t->info.version < 0x0303 ? t->info.version : 0x0303, &src, len, out);
+        hb_rec_seal(&t->wr, &t->lane->write, HB_REC_DATA, t->info.version < 0x0303 ? t->info.version : 0x0303,
+                    &src, len, out);
         left -= len;
         t->num_sent = t->num_sent < 255 ? (uint8_t)(t->num_sent + 1) : 255;
     }

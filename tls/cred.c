@@ -21,7 +21,7 @@ struct hb_cred_store {
     struct hb_cred *first, *last; /* owned */
     size_t num;
     unsigned refs;
-    bool sign_later;
+    bool sign_later, any_time;
 };
 
 struct hb_cred_store *hb_cred_store_new(const struct hb_env *env)
@@ -78,6 +78,11 @@ void hb_cred_store_sign_later(struct hb_cred_store *store, bool later)
     store->sign_later = later;
 }
 
+void hb_cred_store_any_time(struct hb_cred_store *store)
+{
+    store->any_time = true;
+}
+
 struct hb_span hb_cred_staple(const struct hb_cred *cred)
 {
     return cred->staple;
@@ -102,7 +107,12 @@ enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span re
 
 bool hb_cred_signs_later(const struct hb_cred *cred)
 {
-    return cred->store->sign_later;
+    return cred->store->sign_later || cred->key == NULL;
+}
+
+uint64_t hb_cred_handle(const struct hb_cred *cred)
+{
+    return cred->handle;
 }
 
 const struct hb_cred *hb_cred_at(const struct hb_cred_store *store, size_t i)
@@ -309,14 +319,16 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
     if (facts != NULL) {
         describe(&cert, facts);
     }
-    if (env->wall(env->ctx) > cert.not_after) {
+    if (!store->any_time && env->wall(env->ctx) > cert.not_after) {
         return HB_E_CERT_EXPIRED;
     }
-    if (env->wall(env->ctx) < cert.not_before) {
+    if (!store->any_time && env->wall(env->ctx) < cert.not_before) {
         return HB_E_CERT_NOT_YET;
     }
-    HB_TRY(hb_key_from_pem(env, key_pem, &cred->key));
-    HB_TRY(key_fits(env, &cert, cred->key));
+    if (cred->handle == 0) {
+        HB_TRY(hb_key_from_pem(env, key_pem, &cred->key));
+        HB_TRY(key_fits(env, &cert, cred->key));
+    }
     cred->kind = cert.key_kind;
     cred->not_before = cert.not_before;
     cred->not_after = cert.not_after;
@@ -335,8 +347,8 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
     return HB_OK;
 }
 
-enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain_pem, struct hb_span key_pem,
-                               struct hb_cred_facts *facts)
+static enum hb_code add(struct hb_cred_store *store, struct hb_span chain_pem, struct hb_span key_pem,
+                        uint64_t handle, struct hb_cred_facts *facts)
 {
     const struct hb_env *env = store->env;
 
@@ -354,6 +366,7 @@ enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain
     }
     struct hb_bld work = hb_bld(mem, MESSAGE_MAX);
     cred->store = store;
+    cred->handle = handle;
     enum hb_code code = fill(store, cred, chain_pem, key_pem, &work, facts);
     env->release(env->ctx, mem, MESSAGE_MAX);
     if (code != HB_OK) {
@@ -370,14 +383,60 @@ enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain
     return HB_OK;
 }
 
+enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain_pem, struct hb_span key_pem,
+                               struct hb_cred_facts *facts)
+{
+    return add(store, chain_pem, key_pem, 0, facts);
+}
+
+enum hb_code hb_cred_store_add_remote(struct hb_cred_store *store, struct hb_span chain_pem, uint64_t handle,
+                                      struct hb_cred_facts *facts)
+{
+    return handle != 0 ? add(store, chain_pem, hb_span(NULL, 0), handle, facts) : HB_E_KEY_INVALID;
+}
+
 enum hb_code hb_cred_sign(const struct hb_cred *cred, const struct hb_env *env, uint16_t scheme,
                           struct hb_span input, uint8_t *sig, size_t cap, size_t *len)
 {
-    const struct hb_sigalg *alg = hb_sigalg_find(scheme);
+    *len = 0;
+    return cred->key != NULL ? hb_key_sign(cred->key, env, scheme, input, sig, cap, len)
+                             : HB_E_TLS_SIGN_FAILED;
+}
 
-    if (alg == NULL && hb_sigalg_before12(cred->kind) != NULL && hb_sigalg_before12(cred->kind)->id == scheme) {
-        alg = hb_sigalg_before12(cred->kind); /* before TLS 1.2, profile legacy */
+enum hb_code hb_cred_decrypt(const struct hb_cred *cred, const struct hb_env *env, uint16_t client_version,
+                             struct hb_span ciphertext, uint8_t premaster[48])
+{
+    return cred->key != NULL ? hb_key_decrypt(cred->key, env, client_version, ciphertext, premaster)
+                             : HB_E_TLS_SIGN_FAILED;
+}
+
+/* ---- keys without certificates ---- */
+
+enum hb_code hb_key_load(const struct hb_env *env, struct hb_span pem, struct hb_privkey **key)
+{
+    return hb_key_from_pem(env, pem, key);
+}
+
+void hb_key_free(const struct hb_env *env, struct hb_privkey **key)
+{
+    hb_privkey_free(env, key);
+}
+
+enum hb_code hb_key_sign(const struct hb_privkey *key, const struct hb_env *env, uint16_t scheme,
+                         struct hb_span input, uint8_t *sig, size_t cap, size_t *len)
+{
+    const struct hb_sigalg *alg = hb_sigalg_find(scheme);
+    const struct hb_sigalg *old = hb_sigalg_before12(hb_privkey_kind(key));
+
+    if (alg == NULL && old != NULL && old->id == scheme) {
+        alg = old; /* before TLS 1.2, profile legacy */
     }
     *len = 0;
-    return alg != NULL ? hb_sign(cred->key, env, alg, input, sig, cap, len) : HB_E_TLS_SIGN_FAILED;
+    return alg != NULL ? hb_sign(key, env, alg, input, sig, cap, len) : HB_E_TLS_SIGN_FAILED;
+}
+
+enum hb_code hb_key_decrypt(const struct hb_privkey *key, const struct hb_env *env, uint16_t client_version,
+                            struct hb_span ciphertext, uint8_t premaster[48])
+{
+    return hb_rsa_decrypt_premaster(key, env, client_version, ciphertext, premaster);
 }

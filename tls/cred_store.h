@@ -8,7 +8,8 @@
 struct hb_cred {
     const struct hb_cred_store *store; /* borrowed: the store owns us */
     struct hb_cred *next;              /* owned by the store */
-    struct hb_privkey *key;            /* owned */
+    struct hb_privkey *key;            /* owned; NULL: elsewhere, under handle */
+    uint64_t handle;                   /* 0: the key is here */
     enum hb_key_kind kind;
     struct hb_span msg13; /* TLS 1.3 Certificate body: empty context, no entry extensions */
     struct hb_span msg12; /* TLS 1.2 Certificate body */

@@ -168,6 +168,13 @@ static void take_events(struct conn *c)
             hb_tls_signed(c->tls, hb_span(sig, code == HB_OK ? len : 0));
             break;
         }
+        case HB_TLS_DECRYPT: {
+            uint8_t premaster[48];
+            enum hb_code code =
+                hb_cred_decrypt(e.sign.cred, &shim_env, e.sign.scheme, e.sign.input, premaster);
+            hb_tls_decrypted(c->tls, hb_span(premaster, code == HB_OK ? sizeof premaster : 0));
+            break;
+        }
         case HB_TLS_CLOSED:
             c->closed = true;
             break;

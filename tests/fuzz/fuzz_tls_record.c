@@ -44,6 +44,7 @@ static bool take(struct hb_tls *c)
         case HB_TLS_READY:
         case HB_TLS_DATA:
         case HB_TLS_SIGN:
+        case HB_TLS_DECRYPT:
         case HB_TLS_VERIFY:
         case HB_TLS_SESSION:
             HB_INVARIANT(false);

@@ -78,6 +78,14 @@ static void answer_sign(struct player *p, const struct hb_tls_sign *sign)
     hb_tls_signed(p->t, hb_span(sig, ok ? len : 0));
 }
 
+static void answer_decrypt(struct player *p, const struct hb_tls_sign *sign)
+{
+    uint8_t premaster[48];
+
+    bool ok = hb_cred_decrypt(sign->cred, &p->w->mine.env, sign->scheme, sign->input, premaster) == HB_OK;
+    hb_tls_decrypted(p->t, hb_span(premaster, ok ? sizeof premaster : 0));
+}
+
 static void events(struct player *p)
 {
     static uint8_t out_mem[WROTE_MAX];
@@ -107,6 +115,9 @@ static void events(struct player *p)
             break;
         case HB_TLS_SIGN:
             answer_sign(p, &e.sign);
+            break;
+        case HB_TLS_DECRYPT:
+            answer_decrypt(p, &e.sign);
             break;
         case HB_TLS_VERIFY:
             hb_tls_verified(p->t, HB_OK);

@@ -281,6 +281,7 @@ static void events(struct recorder *r, struct hb_tls *t, struct hb_bld *out, boo
         case HB_TLS_DATA:
         case HB_TLS_CLOSED:
         case HB_TLS_SIGN:
+        case HB_TLS_DECRYPT:
         case HB_TLS_VERIFY:
             break;
         }

@@ -124,6 +124,14 @@ static void events(struct duo *d, struct duo_end *end)
             hb_tls_signed(end->tls, hb_span(sig, len));
             break;
         }
+        case HB_TLS_DECRYPT: {
+            uint8_t premaster[48];
+            end->decrypt_later_seen = true;
+            assert_int_equal(hb_cred_decrypt(e.sign.cred, &d->t.env, e.sign.scheme, e.sign.input, premaster),
+                             HB_OK);
+            hb_tls_decrypted(end->tls, hb_span(premaster, sizeof premaster));
+            break;
+        }
         case HB_TLS_CLOSED:
             end->closed = true;
             break;

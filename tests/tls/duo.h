@@ -18,7 +18,7 @@ struct duo_end {
     uint8_t session[HB_TLS_SESSION_MAX];
     size_t session_len;
     char identity[256], name[256];
-    bool sign_later_seen, verify_seen;
+    bool sign_later_seen, decrypt_later_seen, verify_seen;
     enum hb_code verdict; /* answer to HB_TLS_VERIFY */
     size_t stapled;
 };

@@ -121,6 +121,13 @@ static void take_events(struct peer *p)
             hb_tls_signed(p->tls, hb_span(sig, len));
             break;
         }
+        case HB_TLS_DECRYPT: {
+            uint8_t premaster[48];
+            assert_int_equal(hb_cred_decrypt(e.sign.cred, &p->t.env, e.sign.scheme, e.sign.input, premaster),
+                             HB_OK);
+            hb_tls_decrypted(p->tls, hb_span(premaster, sizeof premaster));
+            break;
+        }
         case HB_TLS_CLOSED:
             p->closed = true;
             break;

@@ -194,7 +194,9 @@ static void every_suite(void **state)
             /* antique: a server never has it (PRO-02), so it is put into one by hand */
             enum hb_tls_profile profile =
                 suite->tier == HB_TIER_ANTIQUE ? HB_PROFILE_ANTIQUE : HB_PROFILE_LEGACY;
-            for (unsigned etm = 0; etm < 2; etm++) {
+            for (unsigned way = 0; way < 4; way++) {
+                bool etm = (way & 1) != 0;
+                bool later = (way & 2) != 0; /* the server's key is with somebody else */
                 duo_start(&d, rsa ? "rsa-kex" : "ecdsa-p256", profile, NULL, profile);
                 struct duo_end *ends[] = {&d.client, &d.server};
                 for (unsigned k = 0; k < 2; k++) {
@@ -212,6 +214,7 @@ static void every_suite(void **state)
                 d.client.config->profile =
                     etm ? HB_PROFILE_LEGACY : HB_PROFILE_INTERMEDIATE; /* which alone asks for EtM */
                 d.cut = 65535;
+                hb_cred_store_sign_later(d.server.creds, later);
                 duo_connect(&d, "mail.test", hb_span(NULL, 0));
                 duo_pump(&d);
                 if (!d.client.ready || !d.server.ready) {
@@ -219,6 +222,9 @@ static void every_suite(void **state)
                              hb_err_name(d.client.failure.code), hb_err_name(d.server.failure.code));
                 }
                 assert_int_equal(hb_tls_info(d.server.tls)->suite, suite->id);
+                bool transport = suite->kx == HB_KX_RSA || suite->kx == HB_KX_RSA_PSK;
+                assert_int_equal(d.server.decrypt_later_seen, later && transport); /* CT-03 */
+                assert_false(d.server.sign_later_seen && transport);
                 bool cbc = suite->legacy != NULL && suite->legacy->cipher->block > 0;
                 assert_int_equal(hb_tls_info(d.client.tls)->etm, etm && cbc); /* REC-12 */
                 duo_chat(&d);

@@ -33,6 +33,7 @@ enum hb_hs_state {
     HB_S12_CERTIFICATE,
     HB_S12_VERIFYING,
     HB_S12_KEY_EXCHANGE,
+    HB_S12_DECRYPTING,
     HB_S12_CERTIFICATE_VERIFY,
     HB_S12_CCS,
     HB_S12_FINISHED,
@@ -69,7 +70,7 @@ enum hb_hs_state {
     HB_NUM_STATES
 };
 
-/* Handshake message types, and three happenings that move a machine like messages do. */
+/* Handshake message types, and happenings that move a machine like messages do. */
 enum hb_hs_msg {
     HB_MSG_HELLO_REQUEST = 0,
     HB_MSG_CLIENT_HELLO = 1,
@@ -89,6 +90,7 @@ enum hb_hs_msg {
     HB_MSG_NONE = 256, /* runs by itself when the state is entered */
     HB_MSG_SIGNED,     /* the signature that was asked for is here */
     HB_MSG_VERIFIED,   /* the caller judged the peer's certificate */
+    HB_MSG_DECRYPTED,  /* the premaster secret that was asked for is here */
     HB_MSG_CCS         /* TLS 1.2: a change_cipher_spec record */
 };
 
@@ -134,12 +136,13 @@ struct hb_hs {
     struct hb_ks13_application app;
     uint8_t psk[64], psk_len; /* TLS 1.3: secret in use; 1.2: external PSK in use */
     uint16_t psk_index;
-    bool psk_client_modes;         /* the client can use tickets: psk_dhe_ke */
-    struct hb_session session;     /* being resumed, or on its way into a ticket */
-    struct hb_hs_client *client;   /* owned; NULL in the server role */
-    uint8_t kex_priv[66];          /* TLS 1.2: our half until the peer's comes */
-    struct hb_buf peer_share;      /* TLS 1.2 client: the server's public value */
-    uint8_t peer_kex_random[48];   /* TLS 1.2 client, RSA: the premaster secret */
+    bool psk_client_modes;       /* the client can use tickets: psk_dhe_ke */
+    struct hb_session session;   /* being resumed, or on its way into a ticket */
+    struct hb_hs_client *client; /* owned; NULL in the server role */
+    uint8_t kex_priv[66];        /* TLS 1.2: our half until the peer's comes */
+    struct hb_buf peer_share;    /* TLS 1.2 client: the server's public value; server, RSA with a key that is
+                                    elsewhere:    the encrypted premaster secret */
+    uint8_t peer_kex_random[48]; /* TLS 1.2 client, RSA: the premaster secret */
     uint8_t keys12[HB_KEYS12_MAX]; /* TLS 1.2: key block, until both sides switched */
     uint16_t client_version;       /* as the ClientHello had it (CT-03) */
     struct hb_buf message;         /* a handshake message that came in pieces */
@@ -154,6 +157,9 @@ struct hb_hs {
     size_t signature_len;
     bool signature_here; /* the answer to HB_TLS_SIGN came (perhaps empty: signing failed) */
     bool verdict_here;
+    bool told_decrypt, premaster_here; /* HB_TLS_DECRYPT was told; its answer came */
+    bool premaster_failed;
+    uint8_t premaster[48];
     enum hb_code verdict;
     char server_name[256];
     char identity[256]; /* of the peer's certificate */
@@ -184,10 +190,9 @@ HB_MUST_USE enum hb_code hb_hs_deliver(struct hb_tls *t, unsigned msg, struct hb
 HB_MUST_USE enum hb_code hb_hs_run(struct hb_tls *t);
 /* True if a message of this type has a row in the present state. */
 bool hb_hs_expects(const struct hb_tls *t, unsigned msg);
-/* True if the machine waits for a signature from outside. */
-bool hb_hs_wants_signature(const struct hb_tls *t);
-/* True if the machine waits for the caller's judgement of a certificate. */
-bool hb_hs_wants_verdict(const struct hb_tls *t);
+/* What the machine waits for from outside: HB_MSG_SIGNED, HB_MSG_VERIFIED, HB_MSG_DECRYPTED; 0: nothing, or
+ * the handshake is over. */
+unsigned hb_hs_waits_for(const struct hb_tls *t);
 /* The largest body of a message of this type (HS-01). */
 uint32_t hb_hs_body_max(uint8_t type);
 

@@ -45,7 +45,8 @@ struct parts {
 static struct parts parts_of(const struct hb_suite *suite)
 {
     if (suite->legacy != NULL) {
-        return (struct parts){suite->legacy->mac->len, suite->legacy->cipher->key_len, suite->legacy->cipher->block};
+        return (struct parts){suite->legacy->mac->len, suite->legacy->cipher->key_len,
+                              suite->legacy->cipher->block};
     }
     return (struct parts){0, suite->aead->key_len, suite->explicit_nonce ? 4 : HB_IV_LEN};
 }
@@ -83,7 +84,8 @@ static void derive_master(struct hb_tls *t, struct hb_span message, struct hb_sp
     hb_kx12_keys(t);
 }
 
-/* key_block: client MAC key, server MAC key, client key, server key, client IV, server IV; AEAD suites have no MAC keys. */
+/* key_block: client MAC key, server MAC key, client key, server key, client IV, server IV; AEAD suites have
+ * no MAC keys. */
 enum hb_code hb_kx12_install(struct hb_tls *t, struct hb_rec_dir *d, bool server)
 {
     const struct hb_suite *suite = t->hs->choice.suite;
@@ -227,7 +229,7 @@ enum hb_code hb_kx12_put_params(struct hb_tls *t, struct hb_bld *b)
     return hb_bld_ok(b) ? HB_OK : HB_E_OVERFLOW;
 }
 
-enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
+enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body, bool *later)
 {
     struct hb_hs *hs = t->hs;
     enum hb_suite_kx kx = kx_of(t);
@@ -238,6 +240,7 @@ enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
     size_t len = 0;
     enum hb_code code = HB_OK;
 
+    *later = false;
     if (hb_kx_is_psk(kx)) {
         struct hb_cur identity = hb_cur_vec16(&c);
         struct hb_span id = hb_cur_rest(&identity);
@@ -258,6 +261,10 @@ enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
         len = hs->psk_len;
         memset(secret, 0, len);
     } else {
+        *later = hb_cred_signs_later(hs->choice.cred);
+        if (*later) { /* one that is too long for any key is cut, and decrypts to a random one all the same */
+            return hb_buf_add(&hs->peer_share, t->env, hb_span_head(hb_cur_rest(&value), HB_SHARE_MAX));
+        }
         len = HB_MASTER_LEN;
         code = hb_rsa_decrypt_premaster(hs->choice.cred->key, t->env, hs->client_version, hb_cur_rest(&value),
                                         secret);
@@ -270,6 +277,19 @@ enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body)
     }
     hb_wipe(secret, sizeof secret);
     return code;
+}
+
+enum hb_code hb_kx12_take_premaster(struct hb_tls *t)
+{
+    struct hb_hs *hs = t->hs;
+
+    if (hs->premaster_failed) {
+        return HB_E_TLS_SIGN_FAILED;
+    }
+    finish(t, hb_span(NULL, 0), hs->premaster,
+           sizeof hs->premaster); /* the message is in the transcript by now */
+    hb_wipe(hs->premaster, sizeof hs->premaster);
+    return HB_OK;
 }
 
 /* ---- client ---- */

@@ -11,7 +11,9 @@ HB_MUST_USE enum hb_code hb_kx12_put_params(struct hb_tls *t, struct hb_bld *b);
 bool hb_kx12_has_params(const struct hb_tls *t);
 bool hb_kx12_is_signed(const struct hb_tls *t);
 /* Server: reads a ClientKeyExchange and derives the master secret and the key block. */
-HB_MUST_USE enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body);
+/* *later: the premaster secret must be decrypted by somebody else; hb_kx12_take_premaster() goes on. */
+HB_MUST_USE enum hb_code hb_kx12_take_client(struct hb_tls *t, struct hb_span body, bool *later);
+HB_MUST_USE enum hb_code hb_kx12_take_premaster(struct hb_tls *t);
 /* Client: reads the parameters from c (leaving the signature); *params: their bytes. */
 HB_MUST_USE enum hb_code hb_kx12_take_params(struct hb_tls *t, struct hb_cur *c);
 /* Client: writes the ClientKeyExchange message and derives the master secret and the key block. */

@@ -73,14 +73,14 @@ bool hb_hs_expects(const struct hb_tls *t, unsigned msg)
     return find(t->state, msg) != NULL;
 }
 
-bool hb_hs_wants_signature(const struct hb_tls *t)
+unsigned hb_hs_waits_for(const struct hb_tls *t)
 {
-    return find(t->state, HB_MSG_SIGNED) != NULL;
-}
-
-bool hb_hs_wants_verdict(const struct hb_tls *t)
-{
-    return find(t->state, HB_MSG_VERIFIED) != NULL;
+    for (unsigned msg = HB_MSG_SIGNED; t->hs != NULL && msg <= HB_MSG_DECRYPTED; msg++) {
+        if (find(t->state, msg) != NULL) {
+            return msg;
+        }
+    }
+    return 0;
 }
 
 uint32_t hb_hs_body_max(uint8_t type)

@@ -192,8 +192,18 @@ static enum hb_code on_verdict(struct hb_tls *t, struct hb_span body, uint8_t *n
 
 static enum hb_code on_key_exchange(struct hb_tls *t, struct hb_span body, uint8_t *next)
 {
+    bool later;
+
+    HB_TRY(hb_kx12_take_client(t, body, &later));
+    *next = later ? HB_S12_DECRYPTING : t->hs->got_certificate ? HB_S12_CERTIFICATE_VERIFY : HB_S12_CCS;
+    return HB_OK;
+}
+
+static enum hb_code on_premaster(struct hb_tls *t, struct hb_span body, uint8_t *next)
+{
+    (void)body;
     *next = t->hs->got_certificate ? HB_S12_CERTIFICATE_VERIFY : HB_S12_CCS;
-    return hb_kx12_take_client(t, body);
+    return hb_kx12_take_premaster(t);
 }
 
 /* T12-07: over all messages so far, as they stand. */
@@ -295,7 +305,8 @@ const struct hb_hs_row hb_server12_rows[] = {
     { HB_S12_SEND_DONE,          HB_MSG_NONE,                 send_done,             HB_TO(HB_S12_CERTIFICATE) | HB_TO(HB_S12_KEY_EXCHANGE) },
     { HB_S12_CERTIFICATE,        HB_MSG_CERTIFICATE,          on_certificate,        HB_TO(HB_S12_VERIFYING) | HB_TO(HB_S12_KEY_EXCHANGE) },
     { HB_S12_VERIFYING,          HB_MSG_VERIFIED,             on_verdict,            HB_TO(HB_S12_KEY_EXCHANGE) },
-    { HB_S12_KEY_EXCHANGE,       HB_MSG_CLIENT_KEY_EXCHANGE,  on_key_exchange,       HB_TO(HB_S12_CERTIFICATE_VERIFY) | HB_TO(HB_S12_CCS) },
+    { HB_S12_KEY_EXCHANGE,       HB_MSG_CLIENT_KEY_EXCHANGE,  on_key_exchange,       HB_TO(HB_S12_DECRYPTING) | HB_TO(HB_S12_CERTIFICATE_VERIFY) | HB_TO(HB_S12_CCS) },
+    { HB_S12_DECRYPTING,         HB_MSG_DECRYPTED,            on_premaster,          HB_TO(HB_S12_CERTIFICATE_VERIFY) | HB_TO(HB_S12_CCS) },
     { HB_S12_CERTIFICATE_VERIFY, HB_MSG_CERTIFICATE_VERIFY,   on_certificate_verify, HB_TO(HB_S12_CCS) },
     { HB_S12_CCS,                HB_MSG_CCS,                  on_ccs,                HB_TO(HB_S12_FINISHED) },
     { HB_S12_FINISHED,           HB_MSG_FINISHED,             on_finished,           HB_TO(HB_S12_OPEN) },

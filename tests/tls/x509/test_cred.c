@@ -127,6 +127,9 @@ static void test_time_boundaries(void **state)
         assert_string_equal(again.names, "mail.test,localhost");
     }
     assert_int_equal(hb_cred_store_count(store), 5);
+    hb_cred_store_any_time(store);
+    t.wall = facts.not_after + 1;
+    assert_int_equal(add(store, "ecdsa-p256.crt", "ecdsa-p256.key", &facts), HB_OK);
     hb_cred_store_free(&store);
     assert_int_equal(t.held, 0);
 }
@@ -420,6 +423,47 @@ static void test_references(void **state)
     hb_cred_store_free(NULL);
 }
 
+/* A chain whose key is elsewhere, and the key by itself: what the two halves of a keeper of keys see. */
+static void test_remote_keys(void **state)
+{
+    struct testenv t;
+    struct hb_privkey *key = NULL;
+    struct hb_pubkey *pub;
+    struct hb_cert cert;
+    uint8_t sig[HB_SIG_MAX];
+    size_t len;
+
+    (void)state;
+    start(&t);
+    struct hb_cred_store *store = hb_cred_store_new(&t.env);
+    char *chain = certs_file("ecdsa-p256.crt");
+    char *pem = certs_file("ecdsa-p256.key");
+    assert_int_equal(hb_cred_store_add_remote(store, hb_span_str(chain), 0, NULL), HB_E_KEY_INVALID);
+    assert_int_equal(hb_cred_store_add_remote(store, hb_span_str(chain), 7, NULL), HB_OK);
+    const struct hb_cred *cred = hb_cred_at(store, 0);
+    assert_int_equal(hb_cred_handle(cred), 7);
+    assert_true(hb_cred_signs_later(cred));
+    assert_int_equal(hb_cred_sign(cred, &t.env, 0x0403, hb_span_str("x"), sig, sizeof sig, &len),
+                     HB_E_TLS_SIGN_FAILED);
+    assert_int_equal(hb_cred_decrypt(cred, &t.env, 0x0303, hb_span_str("x"), sig), HB_E_TLS_SIGN_FAILED);
+    assert_int_equal(hb_key_load(&t.env, hb_span_str(chain), &key), HB_E_PEM_NONE);
+    assert_int_equal(hb_key_load(&t.env, hb_span_str(pem), &key), HB_OK);
+    assert_int_equal(hb_key_sign(key, &t.env, 0x0403, hb_span_str("x"), sig, sizeof sig, &len), HB_OK);
+    assert_int_equal(hb_cert_parse(cred->leaf, &cert), HB_OK);
+    assert_int_equal(hb_cert_pubkey(&cert, &t.env, &pub), HB_OK);
+    assert_int_equal(hb_verify(pub, hb_sigalg_find(0x0403), hb_span_str("x"), hb_span(sig, len)), HB_OK);
+    hb_pubkey_free(&t.env, &pub);
+    assert_int_equal(hb_key_sign(key, &t.env, 0x0804, hb_span_str("x"), sig, sizeof sig, &len),
+                     HB_E_TLS_SIGN_FAILED); /* not with this kind of key */
+    assert_int_equal(hb_key_decrypt(key, &t.env, 0x0303, hb_span_str("x"), sig), HB_E_TLS_SIGN_FAILED);
+    hb_key_free(&t.env, &key);
+    assert_null(key);
+    hb_cred_store_free(&store);
+    free(chain);
+    free(pem);
+    assert_int_equal(t.held, 0);
+}
+
 /* Every allocation of a second pair fails once: the first stays as it was, and nothing is left behind. */
 static void test_out_of_memory(void **state)
 {
@@ -460,11 +504,12 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_messages),    cmocka_unit_test(test_time_boundaries),
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_names_limit), cmocka_unit_test(test_sign),
-        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_chains),
-        cmocka_unit_test(test_references),  cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_messages),      cmocka_unit_test(test_time_boundaries),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_names_limit),   cmocka_unit_test(test_sign),
+        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_remote_keys),   cmocka_unit_test(test_references),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct hb_cred;       /* one chain and its key */
+struct hb_privkey;    /* a key by itself; wiped when freed */
 struct hb_cred_store; /* all of a listener's */
 
 struct hb_cred_store *hb_cred_store_new(const struct hb_env *env);
@@ -34,6 +35,13 @@ struct hb_cred_facts {
  * HB_E_CERT_NOT_YET. facts may be NULL; it is filled as far as the certificate could be read. */
 HB_MUST_USE enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain_pem,
                                            struct hb_span key_pem, struct hb_cred_facts *facts);
+/* Adds a chain whose key is held elsewhere, in a process of its own: signatures and decryptions are asked for
+ * with HB_TLS_SIGN and HB_TLS_DECRYPT, and handle (any number but 0) says with which key. That they belong
+ * together is for the key's holder to have checked (hb_cred_store_add()). */
+HB_MUST_USE enum hb_code hb_cred_store_add_remote(struct hb_cred_store *store, struct hb_span chain_pem,
+                                                  uint64_t handle, struct hb_cred_facts *facts);
+/* That number; 0 if the key is here. */
+uint64_t hb_cred_handle(const struct hb_cred *cred);
 /* Gives the pair added last an OCSP response (DER, copied) to be stapled. */
 HB_MUST_USE enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span response);
 size_t hb_cred_store_count(const struct hb_cred_store *store);
@@ -42,7 +50,28 @@ size_t hb_cred_store_count(const struct hb_cred_store *store);
  * bytes (1024 is always enough). For key holders and for the inline signer. */
 HB_MUST_USE enum hb_code hb_cred_sign(const struct hb_cred *cred, const struct hb_env *env, uint16_t scheme,
                                       struct hb_span input, uint8_t *sig, size_t cap, size_t *len);
+/* Decrypts the premaster secret of RSA key transport; see hb_key_decrypt(). */
+HB_MUST_USE enum hb_code hb_cred_decrypt(const struct hb_cred *cred, const struct hb_env *env,
+                                         uint16_t client_version, struct hb_span ciphertext,
+                                         uint8_t premaster[48]);
+/* Certificates are taken whatever the time: for a process that takes over from one that has judged them. */
+void hb_cred_store_any_time(struct hb_cred_store *store);
 /* true: signatures with this store's keys come from outside, through HB_TLS_SIGN. Default false: inline. */
 void hb_cred_store_sign_later(struct hb_cred_store *store, bool later);
+
+/* ---- for whoever holds keys for others ---- */
+
+/* The first private key of a PEM text; *key is the caller's. */
+HB_MUST_USE enum hb_code hb_key_load(const struct hb_env *env, struct hb_span pem, struct hb_privkey **key);
+/* Wipes and frees; *key becomes NULL. */
+void hb_key_free(const struct hb_env *env, struct hb_privkey **key);
+/* As hb_cred_sign(). */
+HB_MUST_USE enum hb_code hb_key_sign(const struct hb_privkey *key, const struct hb_env *env, uint16_t scheme,
+                                     struct hb_span input, uint8_t *sig, size_t cap, size_t *len);
+/* RSA key transport: 48 bytes whatever comes, in the same time: random ones if the ciphertext is bad (CT-03).
+ * client_version: what the ClientHello said. HB_E_TLS_SIGN_FAILED: not an RSA key. */
+HB_MUST_USE enum hb_code hb_key_decrypt(const struct hb_privkey *key, const struct hb_env *env,
+                                        uint16_t client_version, struct hb_span ciphertext,
+                                        uint8_t premaster[48]);
 
 #endif

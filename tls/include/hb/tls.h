@@ -48,14 +48,17 @@ enum hb_tls_ev {
     HB_TLS_SESSION, /* client: event.data is a session worth keeping, for hb_tls_client_new() next time; a
                      * secret. Good until the next call */
     HB_TLS_SIGN,    /* event.sign: a signature is wanted from outside; answer with hb_tls_signed() */
+    HB_TLS_DECRYPT, /* server, RSA key transport: event.sign.input is to be decrypted outside, scheme is the
+                     * version the ClientHello had; answer with hb_tls_decrypted() */
     HB_TLS_CLOSED,  /* the peer said close_notify: a clean end of its side */
     HB_TLS_FAILED   /* event.code says why; an alert may be in `out`. Stays so. */
 };
 
-/* What a key holder needs to sign for us. Borrowed; good until hb_tls_signed(). */
+/* What a key holder needs to sign or decrypt for us. Borrowed; good until hb_tls_signed() or
+ * hb_tls_decrypted(), or the connection's end. */
 struct hb_tls_sign {
     const struct hb_cred *cred;
-    uint16_t scheme;      /* TLS SignatureScheme */
+    uint16_t scheme;      /* TLS SignatureScheme; HB_TLS_DECRYPT: the client's version */
     struct hb_span input; /* the bytes to be signed, not yet hashed */
 };
 
@@ -97,6 +100,9 @@ enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_e
 /* Answers HB_TLS_SIGN: the DER or raw signature as TLS carries it, or an empty span if signing failed. Call
  * hb_tls_next() afterwards. */
 void hb_tls_signed(struct hb_tls *t, struct hb_span signature);
+/* Answers HB_TLS_DECRYPT: the 48 bytes hb_key_decrypt() gave, or an empty span if nobody could be asked. Call
+ * hb_tls_next() afterwards. */
+void hb_tls_decrypted(struct hb_tls *t, struct hb_span premaster);
 
 /* Answers HB_TLS_VERIFY: HB_OK, or the code to fail with. Call hb_tls_next() afterwards. */
 void hb_tls_verified(struct hb_tls *t, enum hb_code verdict);
