@@ -152,6 +152,8 @@ static void add_cert(const struct gw_draft_cert *dc, struct hb_cred_store *store
     }
 }
 
+/* ---- a listener's ---- */
+
 static bool is_named(const struct gw_draft_listener *dl, const char *name)
 {
     for (unsigned i = 0; i < dl->num_certs; i++) {
@@ -162,19 +164,63 @@ static bool is_named(const struct gw_draft_listener *dl, const char *name)
     return false;
 }
 
-/* All that have the name: of each kind of key one. */
-static bool add_named(const struct gw_draft *d, const struct gw_draft_listener *dl, unsigned i,
-                      struct hb_cred_store *store, struct gw_problems *p)
+/* Certificate i of a listener, or (i beyond the end) NULL, and *num of them: of each name all that have it
+ * (of each kind of key one); with "*" or no names at all, the others behind them. */
+static const struct gw_draft_cert *select_cert(const struct gw_draft *d, const struct gw_draft_listener *dl,
+                                               unsigned i, unsigned *num)
 {
-    bool found = false;
+    bool others = dl->num_certs == 0 || strcmp(dl->certs[dl->num_certs - 1], "*") == 0;
+    const struct gw_draft_cert *found = NULL;
 
-    for (unsigned k = 0; k < d->num_certs; k++) {
-        if (strcmp(d->certs[k].name, dl->certs[i]) == 0) {
-            found = true;
-            add_cert(&d->certs[k], store, p);
+    *num = 0;
+    for (unsigned n = 0; n <= dl->num_certs; n++) {
+        for (unsigned k = 0; k < d->num_certs; k++) {
+            const char *name = d->certs[k].name;
+            bool takes = n < dl->num_certs ? strcmp(name, dl->certs[n]) == 0 : others && !is_named(dl, name);
+            if (takes && (*num)++ == i) {
+                found = &d->certs[k];
+            }
         }
     }
     return found;
+}
+
+unsigned gw_num_certs_of(const struct gw_draft *d, const struct gw_draft_listener *dl)
+{
+    unsigned num;
+
+    (void)select_cert(d, dl, 0, &num);
+    return num;
+}
+
+const struct gw_draft_cert *gw_cert_of(const struct gw_draft *d, const struct gw_draft_listener *dl,
+                                       unsigned i)
+{
+    unsigned num;
+
+    return select_cert(d, dl, i, &num);
+}
+
+static bool exists(const struct gw_draft *d, const char *name)
+{
+    for (unsigned k = 0; k < d->num_certs; k++) {
+        if (strcmp(d->certs[k].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_names(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_problems *p)
+{
+    for (unsigned i = 0; i < dl->num_certs; i++) {
+        bool others = strcmp(dl->certs[i], "*") == 0;
+        if (others && i + 1 < dl->num_certs) {
+            gw_problem(p, GW_AT(dl, certificates), "\"*\", the others, can only be the last name", NULL);
+        } else if (!others && !exists(d, dl->certs[i])) {
+            gw_problem(p, GW_AT(dl, certificates), "no certificate has the name", dl->certs[i]);
+        }
+    }
 }
 
 void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
@@ -185,19 +231,9 @@ void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
         gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
         return;
     }
-    for (unsigned i = 0; i < dl->num_certs; i++) {
-        bool all = strcmp(dl->certs[i], "*") == 0;
-        if (all ? dl->num_certs > 1 && i + 1 < dl->num_certs : !add_named(d, dl, i, lc->creds, p)) {
-            gw_problem(p, GW_AT(dl, certificates),
-                       all ? "\"*\", the others, can only be the last name" : "no certificate has the name",
-                       dl->certs[i]);
-        }
-    }
-    bool others = dl->num_certs == 0 || strcmp(dl->certs[dl->num_certs - 1], "*") == 0;
-    for (unsigned k = 0; others && k < d->num_certs; k++) {
-        if (!is_named(dl, d->certs[k].name)) {
-            add_cert(&d->certs[k], lc->creds, p);
-        }
+    check_names(d, dl, p);
+    for (unsigned i = 0; i < gw_num_certs_of(d, dl); i++) {
+        add_cert(gw_cert_of(d, dl, i), lc->creds, p);
     }
     if (lc->plain || dl->psk_file != NULL || hb_cred_store_count(lc->creds) > 0) {
         return;
@@ -209,4 +245,14 @@ void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
     } else if (d->num_certs == 0) {
         gw_problem(p, dl->where, "no certificate given; give --cert and --key, or a certificate block", NULL);
     }
+}
+
+bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts)
+{
+    struct gw_problems nobody = {0};
+    struct hb_cred_store *store = hb_cred_store_new(gw_sysenv());
+    bool good = store != NULL && gw_load_pair(store, dc->chain, dc->key, facts, dc->where, &nobody);
+
+    hb_cred_store_free(&store);
+    return good;
 }

@@ -33,6 +33,13 @@ void gw_conf_cert_folder(struct gw_draft *d, struct gw_problems *p);
 void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
                    struct gw_problems *p);
 
+/* The certificates that a listener names, in the order in which they are looked at. */
+unsigned gw_num_certs_of(const struct gw_draft *d, const struct gw_draft_listener *dl);
+const struct gw_draft_cert *gw_cert_of(const struct gw_draft *d, const struct gw_draft_listener *dl,
+                                       unsigned i);
+/* Reads the pair once more. False: it is not good. */
+bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts);
+
 /* conf_tls.c: TLS toward clients and toward the backend. */
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
 void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,

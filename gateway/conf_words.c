@@ -244,6 +244,11 @@ static void read_globals(const struct gw_reading *r, cfg_t *cfg)
     }
 }
 
+static bool is_old(const char *profile)
+{
+    return profile != NULL && (strcmp(profile, "legacy") == 0 || strcmp(profile, "antique") == 0);
+}
+
 static void read_defaults(const struct gw_reading *r, cfg_t *block)
 {
     const char *first = r->d->defaults.where;
@@ -253,7 +258,16 @@ static void read_defaults(const struct gw_reading *r, cfg_t *block)
         gw_problem(r->p, r->d->defaults.where, "there is a defaults block already", first);
         return;
     }
-    read_words(r, block, &r->d->defaults);
+    struct gw_draft_listener *all = &r->d->defaults;
+    read_words(r, block, all);
+    if (is_old(all->profile)) { /* PRO-03 */
+        gw_problem(r->p, GW_AT(all, profile), "not in defaults: say it for each listener that needs it",
+                   all->profile);
+    }
+    if (is_old(all->backend_profile)) {
+        gw_problem(r->p, GW_AT(all, backend_profile),
+                   "not in defaults: say it for each backend that needs it", all->backend_profile);
+    }
 }
 
 void gw_read_top(const struct gw_reading *r, cfg_t *cfg)

@@ -1,5 +1,5 @@
 /* main.c: the subcommands. Errors are lines on standard error and exit code 2. */
-#include "conf.h"
+#include "explain.h"
 #include "supervisor.h"
 #include "version.h"
 
@@ -14,6 +14,8 @@ static const char help[] =
     "              --cert chain.pem --key key.pem      one listener, one command\n"
     "  hauberk run --config FILE                       the same from a file\n"
     "  hauberk check --config FILE                     0: good, 1: warnings, 2: errors, each with place\n"
+    "  hauberk explain [LISTENER] --config FILE        every setting, and who said it\n"
+    "  hauberk simulate [LISTENER] --config FILE       what its clients read, before TLS and inside it\n"
     "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
     "\n"
     "  hauberk run --help                              all options of run\n";
@@ -119,6 +121,35 @@ static int check(int argc, char **argv)
     return bad ? 2 : problems.notices > 0;
 }
 
+/* [LISTENER] and the arguments of run: one look at the listener of that name or URL, or at each. */
+static int look(int argc, char **argv, bool simulate)
+{
+    struct gw_problems problems = {0};
+    struct gw_draft *draft = gw_draft_new();
+    bool named = argc > 0 && strncmp(argv[0], "--", 2) != 0;
+    struct gw_conf *conf = load(argc - named, argv + named, draft, &problems);
+    int one = conf != NULL && named ? gw_find_listener(draft, argv[0]) : -1;
+    bool good = conf != NULL && (one >= 0 || !named);
+    int rc = good ? 0 : 2;
+
+    for (unsigned i = 0; good && i < conf->num_listeners; i++) {
+        if (one >= 0 && i != (unsigned)one) {
+            continue;
+        }
+        if (!simulate) {
+            gw_explain_listener(draft, conf, i);
+        } else if (gw_simulate(draft, conf, i) != 0) {
+            rc = 2;
+        }
+    }
+    if (good && !simulate) {
+        gw_explain_program(draft, conf);
+    }
+    gw_conf_free(&conf);
+    gw_draft_free(&draft);
+    return rc;
+}
+
 static int version(int argc, char **argv)
 {
     const char *scheme;
@@ -157,6 +188,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "check") == 0) {
         return check(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "explain") == 0 || strcmp(command, "simulate") == 0) {
+        return look(argc - 2, argv + 2, strcmp(command, "simulate") == 0);
     }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return version(argc - 2, argv + 2);

@@ -94,6 +94,53 @@ def check_says_how_good(w):
     equal(said(w, 'check', *argv)[0], 0, 'check of a command line')
 
 
+def explain_says_who_said_it(w):
+    """Each value with its place: file and line, the option, or "default"; defaults of defaults are worked out."""
+    path = w.folder / 'explain.conf'
+    path.write_text(f'workers = 3\ndefaults {{\n  host = "mx.test"\n}}\n'
+                    f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n  key = "{w.certs}/ecdsa-p256.key"\n}}\n'
+                    'listener a {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:143"\n  tls-max = "1.2"\n}\n'
+                    'listener b {\n  listen = "pop3s://127.0.0.1:1995"\n  backend = "127.0.0.1:110"\n}\n'
+                    'timeouts {\n  connect = 7\n}\n')
+    code, out, err = said(w, 'explain', 'a', '--config', path, '--workers', '2')
+    rows = [line.split() for line in out.splitlines()]
+    for want in (['tls-max', '1.2', f'{path}:12'], ['tls-min', '1.2', 'default'], ['host', 'mx.test', f'{path}:3'],
+                 ['tls', 'required', 'default'], ['workers', '2', '--workers'], ['connect', '7', f'{path}:19'],
+                 ['handshake', '30', 'default'], ['alpn-protocols', 'imap', 'default'], ['plaintext-auth', 'false', 'default']):
+        check(want in rows, f'{want} is not in\n{out}')
+    check(code == 0 and err == '' and 'listener b' not in out and 'ECDSA P-256 until 20' in out, f'{code} {out}{err}')
+    code, out, _ = said(w, 'explain', '--config', path)
+    check(code == 0 and 'listener a\n' in out and 'listener b\n' in out and 'from the first byte' in out, out)
+    code, out, err = said(w, 'explain', 'c', '--config', path)
+    check(code == 2 and out == '' and 'no listener c; there are: a b' in err, err)
+
+
+@with_server
+def simulate_says_what_clients_read(w, server):
+    """The same bytes as a real client gets, before TLS and inside it; a sample where the backend cannot be asked."""
+    for scheme, port, command, lines in (
+            ('imap', 'imap', b'x CAPABILITY\r\n', 2), ('pop3', 'pop3', b'CAPA\r\n', None), ('submission', 'smtp', b'EHLO client.example\r\n', None)):
+        at = free_port()
+        argv = ['--host', 'mail.test', '--listen', f'{scheme}://127.0.0.1:{at}', '--backend', f'127.0.0.1:{server.port[port]}',
+                '--cert', w.certs / 'ecdsa-p256.crt', '--key', w.certs / 'ecdsa-p256.key']
+        code, out, err = said(w, 'simulate', f'{scheme}://127.0.0.1:{at}', *argv)
+        check(code == 0 and 'before TLS' in out and 'inside TLS' in out and ' answers)' in out, f'{code} {out}{err}')
+        simulated = [line[5:] for line in out.split('inside TLS')[1].splitlines() if line.startswith('  S: ')]
+        process = w.start([w.gateway_program, 'run', *argv], 'simulate.log')
+        wait_port(at, process)
+        c = upgrade(w, at, scheme)
+        c.send(command)
+        for want in simulated:
+            got = c.line()
+            got = (got.decode() if isinstance(got, bytes) else got).rstrip('\r\n')
+            equal(got.replace('x OK', 's OK', 1), want, f'{scheme}: a line inside TLS')
+        c.close()
+        w.stop(process)
+    cert = ['--cert', w.certs / 'ecdsa-p256.crt', '--key', w.certs / 'ecdsa-p256.key']
+    code, out, _ = said(w, 'simulate', '--listen', 'imaps://127.0.0.1:1993', '--backend', f'127.0.0.1:{free_port()}', *cert)
+    check(code == 0 and 'Connection refused; a sample answers' in out and 'before TLS' not in out, out)
+
+
 @with_server
 def example_configuration(w, server):
     """fixtures/conf/example.conf as it stands, its ports and certificates replaced, checked and run."""
@@ -136,5 +183,6 @@ def installed_help_matches_the_readme(w):
         check(option in out, f'{option} is in the README but not in the help')
 
 
-CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, example_configuration,
+CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, explain_says_who_said_it,
+         simulate_says_what_clients_read, example_configuration,
          installed_help_matches_the_readme]
