@@ -8,6 +8,7 @@
 #define GW_CONF_H
 
 #include "log.h"
+#include <hb/peer.h>
 #include <hb/proto.h>
 #include <hb/tls_config.h>
 #include <sys/socket.h>
@@ -90,12 +91,14 @@ struct gw_listener_conf {
     bool implicit;
     struct sockaddr_storage addr, backend;
     struct hb_proto_settings proto_settings;
-    bool plain;                        /* tcp://: no TLS toward the client at all */
-    struct hb_tls_config *tls;         /* owned; NULL if plain */
-    struct hb_tls_config *backend_tls; /* owned; NULL: plaintext toward the backend */
-    bool backend_over_tls;
-    char backend_name[256];      /* that its certificate must have */
-    struct hb_cred_store *creds; /* owned */
+    bool plain;                               /* tcp://: no TLS toward the client at all */
+    struct hb_tls_config *tls;                /* owned; NULL if plain */
+    struct hb_tls_config *backend_tls;        /* owned; NULL: plaintext toward the backend */
+    enum hb_peer_tls backend_link;            /* how the backend's link is protected */
+    const struct hb_peer_proto *backend_peer; /* what the backend speaks; NULL: nobody needs to know */
+    bool announce;                            /* tell the backend whom we speak for (XCLIENT, ID) */
+    char backend_name[256];                   /* that its certificate must have */
+    struct hb_cred_store *creds;              /* owned */
     char host[256];
 };
 

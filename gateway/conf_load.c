@@ -89,67 +89,7 @@ const char *gw_draft_keep(struct gw_draft *d, const char *s, size_t len)
     return at;
 }
 
-/* ---- addresses ---- */
-
-/* Splits "host:port", "[v6]:port" or "host" (port stays 0 if absent). */
-static bool split_host_port(const char *text, char *host, size_t cap, unsigned *port)
-{
-    const char *colon;
-    size_t len;
-
-    if (text[0] == '[') {
-        const char *close = strchr(text, ']');
-        if (close == NULL) {
-            return false;
-        }
-        len = (size_t)(close - text - 1);
-        text++;
-        colon = close[1] == 0 ? NULL : close + 1;
-        if (colon != NULL && *colon != ':') {
-            return false;
-        }
-    } else {
-        colon = strrchr(text, ':');
-        len = colon != NULL ? (size_t)(colon - text) : strlen(text);
-        if (memchr(text, ':', len) != NULL) {
-            return false; /* a bare IPv6 address needs its brackets */
-        }
-    }
-    if (len == 0 || len >= cap) {
-        return false;
-    }
-    memcpy(host, text, len);
-    host[len] = 0;
-    *port = 0;
-    if (colon == NULL) {
-        return true;
-    }
-    char *end;
-    unsigned long n = strtoul(colon + 1, &end, 10);
-    if (colon[1] < '0' || colon[1] > '9' || *end != 0 || n == 0 || n > 65535) {
-        return false;
-    }
-    *port = (unsigned)n;
-    return true;
-}
-
-static bool resolve(const char *host, unsigned port, struct sockaddr_storage *dst, const char **why)
-{
-    int rc = gw_source_address(host, port, dst);
-
-    *why = rc != 0 ? gai_strerror(rc) : NULL;
-    return rc == 0;
-}
-
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-    }
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-    return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-}
+/* ---- listening ---- */
 
 static const char *known_schemes(char *dst, size_t cap)
 {
@@ -190,7 +130,7 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
         gw_problem(p, dl->where, what, NULL);
         return;
     }
-    if (!split_host_port(sep + 3, host, sizeof host, &port)) {
+    if (!gw_split_host_port(sep + 3, host, sizeof host, &port)) {
         gw_problem(p, dl->where, "not an address with a port from 1 to 65535", dl->listen);
         return;
     }
@@ -199,56 +139,8 @@ static void load_listen(const struct gw_draft_listener *dl, struct gw_listener_c
         gw_problem(p, dl->where, "a port is needed in", dl->listen);
     } else if (hb_proto_port_forbidden(lc->proto, port)) {
         gw_problem(p, dl->where, "the protocol's RFC forbids this port", dl->listen);
-    } else if (!resolve(host, port, &lc->addr, &why)) {
+    } else if (!gw_resolve(host, port, &lc->addr, &why)) {
         gw_problem(p, dl->where, why, dl->listen);
-    }
-}
-
-static void load_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
-                         struct gw_problems *p)
-{
-    char host[256];
-    unsigned port;
-    const char *why;
-
-    lc->backend_text = dl->backend;
-    if (dl->backend == NULL) {
-        gw_problem(p, dl->where, "no backend given for", dl->listen);
-        return;
-    }
-    bool tls = strncmp(dl->backend, "tls://", 6) == 0;
-    const char *address = dl->backend + (tls ? 6 : 0);
-    if (strstr(address, "://") != NULL) {
-        gw_problem(p, dl->where, "a backend is HOST:PORT in plaintext or tls://HOST:PORT, not", dl->backend);
-        return;
-    }
-    if (!split_host_port(address, host, sizeof host, &port)) {
-        gw_problem(p, dl->where, "backend is not HOST:PORT with a port from 1 to 65535", dl->backend);
-        return;
-    }
-    lc->backend_over_tls = tls;
-    memcpy(lc->backend_name, host, strlen(host) + 1);
-    port = port != 0 || lc->proto == NULL ? port : hb_proto_port(lc->proto, false);
-    if (port == 0) {
-        gw_problem(p, dl->where, "a port is needed in backend", dl->backend);
-        return;
-    }
-    if (!resolve(host, port, &lc->backend, &why)) {
-        gw_problem(p, dl->where, why, dl->backend);
-        return;
-    }
-    if (tls || is_loopback(&lc->backend)) {
-        return;
-    }
-    if (dl->trusted_network) { /* GEN-25 */
-        gw_notice(p, GW_AT(dl, trusted_network), "trusted-network: mail and passwords travel in clear to",
-                  dl->backend);
-    } else {
-        gw_problem(
-            p, dl->where,
-            "backend is not on this machine and would get passwords in clear; say trusted-network if the "
-            "network in between is yours",
-            dl->backend);
     }
 }
 
@@ -358,7 +250,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         struct gw_listener_conf *lc = &conf->listeners[i];
         conf->num_listeners = i + 1;
         load_listen(dl, lc, p);
-        load_backend(dl, lc, p);
+        gw_conf_backend(dl, lc, p);
         gw_conf_certs(d, dl, lc, p);
         gw_conf_tls(dl, lc, p);
         gw_conf_backend_tls(dl, lc, p);

@@ -356,7 +356,7 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
     struct loading l = {.where = dl->where, .p = p};
     struct hb_ticket_keys *keys = NULL;
 
-    if (!lc->backend_over_tls) {
+    if (lc->backend_link == HB_PEER_CLEAR) {
         return;
     }
     if (profile >= 2) { /* PRO-03 */
@@ -383,6 +383,9 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
     }
     load_backend_verify(dl, lc, p);
     l.config = lc->backend_tls;
+    if (dl->backend_alpn == NULL && lc->backend_peer != NULL && hb_peer_alpn(lc->backend_peer) != NULL) {
+        add_alpn(&l, hb_peer_alpn(lc->backend_peer)); /* ALPN-03 */
+    }
     each_word(dl->backend_alpn, add_alpn, &l);
     each_word(dl->backend_groups, add_group, &l);
     if (l.num_groups > 0) {

@@ -45,4 +45,13 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
 void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
                          struct gw_problems *p);
 
+/* Splits "host:port", "[v6]:port" or "host" (port stays 0 if absent). */
+bool gw_split_host_port(const char *text, char *host, size_t cap, unsigned *port);
+/* The first address of host; false: *why says what the system said. */
+bool gw_resolve(const char *host, unsigned port, struct sockaddr_storage *dst, const char **why);
+bool gw_is_loopback(const struct sockaddr_storage *a);
+
+/* conf_backend.c: what `backend` says. */
+void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
+
 #endif

@@ -122,6 +122,17 @@ void gw_end_flush(struct gw_end *e, struct gw_worker *w, struct gw_out *out)
     gw_out_reset(out);
 }
 
+void gw_end_put(struct gw_end *e, struct gw_worker *w, struct gw_out *out, struct hb_span bytes)
+{
+    while (bytes.len > 0) {
+        size_t n = gw_out_put(out, bytes);
+        if (n == 0) {
+            gw_end_flush(e, w, out);
+        }
+        bytes = hb_span_skip(bytes, n);
+    }
+}
+
 size_t gw_end_queued(const struct gw_end *e)
 {
     return e->state == END_OPEN || e->state == END_SHUT

@@ -41,6 +41,8 @@ struct gw_end {
 #define GW_HIGH_WATER 65536u
 
 void gw_end_init(struct gw_end *e, bool upstream);
+/* Gathers bytes for e in `out`, flushing it when it is full. */
+void gw_end_put(struct gw_end *e, struct gw_worker *w, struct gw_out *out, struct hb_span bytes);
 /* Seals (if TLS is up) and writes what `out` and, on a TLS end, the worker's sealed buffer hold; one system
  * call in the ordinary case. Keeps what the socket refuses. out and the sealed buffer are empty afterwards.
  */

@@ -11,6 +11,7 @@
  * Owns both ends, the protocol session and the timer. Knows no mail command. */
 #include "session.h"
 
+#include "dial.h"
 #include "log.h"
 #include "session_log.h"
 #include "upstream.h"
@@ -28,24 +29,13 @@ static struct gw_end *end_of(struct gw_session *s, enum hb_proto_side side)
 
 /* ---- what goes out ---- */
 
-static void put(struct gw_session *s, struct gw_end *e, struct gw_out *out, struct hb_span bytes)
-{
-    while (bytes.len > 0) {
-        size_t n = gw_out_put(out, bytes);
-        if (n == 0) {
-            gw_end_flush(e, s->w, out);
-        }
-        bytes = hb_span_skip(bytes, n);
-    }
-}
-
 static void to_client(void *ctx, struct hb_span bytes)
 {
     struct gw_session *s = ctx;
 
     if (bytes.len > 0 && s->client.state == END_OPEN) {
         s->at_line = bytes.p[bytes.len - 1] == '\n';
-        put(s, &s->client, s->w->out_client, bytes);
+        gw_end_put(&s->client, s->w, s->w->out_client, bytes);
     }
 }
 
@@ -54,7 +44,7 @@ static void to_backend(void *ctx, struct hb_span bytes)
     struct gw_session *s = ctx;
 
     if (s->backend.state == END_OPEN && !s->backend_handshake) {
-        put(s, &s->backend, s->w->out_backend, bytes);
+        gw_end_put(&s->backend, s->w, s->w->out_backend, bytes);
     }
 }
 
@@ -84,6 +74,7 @@ static void free_session(struct gw_session *s)
         s->next->prev = s->prev;
     }
     hb_proto_free(&s->ps);
+    gw_dial_free(s);
     hb_tls_free(&s->client.tls);
     hb_tls_free(&s->backend.tls);
     hb_buf_clear(&s->client.held, env);
@@ -154,6 +145,8 @@ static void end_backend(struct gw_session *s)
 /* One step of DRAIN: everything said is on its way, then both sides close behind it. */
 static void drain(struct gw_session *s)
 {
+    hb_buf_clear(&s->client.held, s->w->env); /* nobody takes it any more, and it would stop the reading */
+    hb_buf_clear(&s->backend.held, s->w->env);
     if (s->client.state == END_OPEN) {
         if (s->client.tls != NULL && !s->abort_client) {
             hb_tls_close(s->client.tls, &s->w->sealed);
@@ -610,6 +603,11 @@ static void backend_stream_ended(struct gw_session *s, bool clean)
         gw_upstream_close(s, false);
         return;
     }
+    if (s->dial != NULL && !gw_dial_in_handshake(s)) {
+        s->backend.broken = !clean;
+        gw_session_backend_failed(s, gw_dial_lost(s));
+        return;
+    }
     if (clean && s->backend.tls != NULL && hb_tls_eof(s->backend.tls) != HB_OK) {
         clean = false; /* an end without close_notify may be an attacker's (ATK-43) */
     }
@@ -658,7 +656,11 @@ void gw_session_backend_data(struct gw_session *s, struct hb_span bytes)
 {
     s->await_greeting = false;
     s->backend.taken += bytes.len;
-    feed(s, HB_FROM_BACKEND, bytes);
+    if (s->dial != NULL) {
+        gw_dial_data(s, bytes);
+    } else {
+        feed(s, HB_FROM_BACKEND, bytes);
+    }
 }
 
 void gw_session_backend_said_bye(struct gw_session *s)
@@ -684,12 +686,24 @@ void gw_session_backend_failed(struct gw_session *s, enum hb_code why)
 
 void gw_session_backend_secured(struct gw_session *s)
 {
+    s->backend_secured = true;
+    if (s->dial != NULL) {
+        gw_dial_secured(s);
+    } else if (gw_dial_needed(s->lc)) {
+        gw_dial_begin(s);
+    } else {
+        gw_session_backend_ready(s, hb_span(NULL, 0), hb_span(NULL, 0));
+    }
+}
+
+void gw_session_backend_ready(struct gw_session *s, struct hb_span greeting, struct hb_span rest)
+{
     struct hb_proto_sink mem;
 
     s->backend_handshake = false;
-    s->backend_info = *hb_tls_info(s->backend.tls);
-    struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
-    carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
+    carry(s, HB_FROM_BACKEND, hb_proto_backend_open(s->ps, sink(s, &mem)), hb_span(NULL, 0));
+    feed(s, HB_FROM_BACKEND, greeting);
+    feed(s, HB_FROM_BACKEND, rest);
 }
 
 void gw_session_drained(struct gw_session *s, struct gw_end *e)
@@ -707,13 +721,14 @@ void gw_session_connected(struct gw_session *s, int status)
 
     if (status == 0) {
         s->backend.state = END_OPEN;
-        if (s->lc->backend_tls != NULL) {
+        if (s->lc->backend_link == HB_PEER_IMPLICIT) {
             s->backend_handshake = true;
             gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
             gw_upstream_tls_begin(s);
+        } else if (gw_dial_needed(s->lc)) {
+            gw_dial_begin(s);
         } else {
-            struct hb_proto_step step = hb_proto_backend_open(s->ps, sink(s, &mem));
-            carry(s, HB_FROM_BACKEND, step, hb_span(NULL, 0));
+            gw_session_backend_ready(s, hb_span(NULL, 0), hb_span(NULL, 0));
         }
         settle(s);
         return;
@@ -727,7 +742,7 @@ void gw_session_connected(struct gw_session *s, int status)
 
 void gw_session_backend_closed(struct gw_session *s)
 {
-    hb_tls_free(&s->backend.tls);
+    gw_dial_free(s);
     s->backend_handshake = false;
     if (s->client.state == END_NONE) {
         free_session(s);
@@ -743,6 +758,11 @@ void gw_session_deadline(struct gw_session *s)
 
     if (s->phase == PH_DRAIN || s->phase == PH_HANDSHAKE || s->phase == PH_UPGRADING) {
         gw_session_kill(s, s->phase == PH_HANDSHAKE ? HB_E_GW_HANDSHAKE_TIMEOUT : HB_E_GW_STALLED);
+        return;
+    }
+    if (s->backend.state == END_OPEN && !gw_dial_in_handshake(s)) {
+        gw_dial_silent(s);
+        settle(s);
         return;
     }
     if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting ||
@@ -783,6 +803,22 @@ void gw_session_bye(struct gw_session *s)
 }
 
 /* ---- the beginning ---- */
+
+void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,
+                          struct sockaddr_storage *own)
+{
+    int len = sizeof *peer;
+
+    memset(peer, 0, sizeof *peer);
+    memset(own, 0, sizeof *own);
+    if (uv_tcp_getpeername(&s->client.tcp, (struct sockaddr *)peer, &len) != 0) {
+        peer->ss_family = AF_UNSPEC;
+    }
+    len = sizeof *own;
+    if (uv_tcp_getsockname(&s->client.tcp, (struct sockaddr *)own, &len) != 0) {
+        own->ss_family = AF_UNSPEC;
+    }
+}
 
 bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
 {

@@ -13,6 +13,7 @@
 #include "wheel.h"
 #include <hb/proto.h>
 
+struct gw_dial;
 struct gw_worker;
 
 struct gw_session {
@@ -20,6 +21,7 @@ struct gw_session {
     struct gw_worker *w;               /* borrowed: outlives us */
     const struct gw_listener_conf *lc; /* borrowed from the worker's snapshot */
     struct hb_proto_session *ps;       /* owned; NULL before an implicit handshake is done */
+    struct gw_dial *dial;              /* owned; NULL unless the backend's link is being made ready */
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id, started; /* started: milliseconds, monotonic */
@@ -30,18 +32,17 @@ struct gw_session {
     uint8_t last_phase;   /* where it was when it ended */
     uint8_t sni_size;
     uint16_t identity_size;
-    struct hb_tls_info backend_info; /* of TLS toward the backend; suite 0: none */
-    bool backend_handshake;          /* TLS toward the backend is not up yet */
-    bool client_done;                /* the client ended its stream cleanly: the backend may finish */
-    bool connect_wanted;             /* a new backend link, as soon as the old one is closed */
-    bool await_greeting;             /* the backend has said nothing yet */
-    bool residue;                    /* bytes came in behind STARTTLS */
-    bool at_line;                    /* the client's stream stands at the start of a line */
-    bool abort_backend;              /* the backend shall see an abort */
-    bool abort_client;               /* no close_notify: the client shall see a truncation */
-    bool ended;                      /* why is set */
-    bool goodbye_due;                /* the protocol says goodbye in answer to the next command */
-    bool in_turn;
+    bool backend_secured : 1;   /* TLS toward the backend is up, or was until the end */
+    bool backend_handshake : 1; /* TLS toward the backend is not up yet */
+    bool client_done : 1;       /* the client ended its stream cleanly: the backend may finish */
+    bool connect_wanted : 1;    /* a new backend link, as soon as the old one is closed */
+    bool await_greeting : 1;    /* the backend has said nothing yet */
+    bool residue : 1;           /* bytes came in behind STARTTLS */
+    bool at_line : 1;           /* the client's stream stands at the start of a line */
+    bool abort_backend : 1;     /* the backend shall see an abort */
+    bool abort_client : 1;      /* no close_notify: the client shall see a truncation */
+    bool ended : 1;             /* why is set */
+    bool goodbye_due : 1;       /* the protocol says goodbye in answer to the next command */
     uint16_t code; /* enum hb_code: why it ended */
 };
 
@@ -56,12 +57,18 @@ void gw_session_deadline(struct gw_session *s);
 
 /* ---- for end.c and upstream.c ---- */
 
+/* Where the client comes from and which address of ours it came to; family 0: not known. */
+void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,
+                          struct sockaddr_storage *own);
 /* A refused chunk of e was sent (or failed). */
 void gw_session_drained(struct gw_session *s, struct gw_end *e);
 /* The backend link is open, or cannot be (status: libuv's). */
 void gw_session_connected(struct gw_session *s, int status);
 /* TLS toward the backend: up; plaintext from it; its close_notify; failed. */
 void gw_session_backend_secured(struct gw_session *s);
+/* The link is the session's now. greeting: what the backend's side begins with, if it was read already;
+ * rest: what came behind it. Both borrowed during the call. */
+void gw_session_backend_ready(struct gw_session *s, struct hb_span greeting, struct hb_span rest);
 void gw_session_backend_data(struct gw_session *s, struct hb_span bytes);
 void gw_session_backend_said_bye(struct gw_session *s);
 void gw_session_backend_failed(struct gw_session *s, enum hb_code why);

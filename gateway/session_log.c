@@ -2,6 +2,7 @@
 #include "session_log.h"
 
 #include "session.h"
+#include "upstream_tls.h"
 #include "worker.h"
 #include <netinet/in.h>
 #include <stdio.h>
@@ -40,8 +41,9 @@ void gw_log_session_end(struct gw_session *s)
     bool suite = t != NULL && t->suite != 0;
     const char *alpn = t != NULL && t->alpn > 0 ? hb_tls_config_alpn(s->lc->tls, t->alpn - 1u) : "";
     const char *alert = "";
-    const struct hb_tls_info *b = &s->backend_info;
-    bool secured = b->suite != 0;
+    const struct hb_tls_info *b =
+        s->backend_secured && s->backend.tls != NULL ? hb_tls_info(s->backend.tls) : NULL;
+    bool secured = b != NULL;
     const char *signature = secured && b->peer_sigalg != 0 ? hb_tls_sigalg_name(b->peer_sigalg) : "";
     enum hb_code code = (enum hb_code)s->code;
 
@@ -87,6 +89,29 @@ void gw_log_backend_unreachable(struct gw_session *s, int uv_status)
 {
     GW_LOG(GW_EV_BACKEND_DOWN, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
            GW_STR("backend", s->lc->backend_text), GW_STR("why", uv_strerror(uv_status)));
+}
+
+/* What an attacker on the backend's network would do has an event of its own (ATK rows, side C). */
+static enum gw_event event_of(enum hb_code why)
+{
+    return why == HB_E_PEER_INJECTION     ? GW_EV_BACKEND_INJECTED
+           : why == HB_E_PEER_PREAUTH     ? GW_EV_BACKEND_PREAUTH
+           : why == HB_E_PEER_NO_STARTTLS ? GW_EV_BACKEND_STRIPPED
+                                          : GW_EV_BACKEND_DIALOGUE;
+}
+
+void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_span said, bool in_tls)
+{
+    char text[161];
+    struct hb_span head = hb_span_head(said, sizeof text - 1);
+
+    memcpy(text, head.len > 0 ? head.p : (const uint8_t *)"", head.len);
+    text[head.len] = 0;
+    GW_LOG(event_of(why), GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
+           GW_STR("backend", s->lc->backend_text),
+           GW_STR("had_starttls", gw_upstream_has_had(s) ? "yes" : "no"), GW_STR("said", text),
+           GW_STR("said_in", in_tls ? "TLS" : "clear"), GW_STR("code", hb_err_name(why)),
+           GW_STR("why", hb_err_sentence(why)));
 }
 
 void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event)

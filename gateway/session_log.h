@@ -2,6 +2,9 @@
 #ifndef GW_SESSION_LOG_H
 #define GW_SESSION_LOG_H
 
+#include <hb/err.h>
+#include <hb/span.h>
+
 struct gw_session;
 struct hb_tls_event;
 
@@ -9,6 +12,9 @@ void gw_log_session_start(struct gw_session *s); /* also notes the peer's addres
 void gw_log_session_end(struct gw_session *s);
 /* TLS toward the backend failed. */
 void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);
+/* The dialogue before a backend's link could be used failed. said: its last line, which nobody vouches for
+ * unless it came in TLS. */
+void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_span said, bool in_tls);
 void gw_log_injection(struct gw_session *s);
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status);
 

@@ -4,6 +4,28 @@
 #include "upstream.h"
 
 #include "worker.h"
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is. */
+static int connect_unix(struct gw_session *s, const struct sockaddr *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int rc = fd < 0 ? -errno : 0;
+
+    if (rc == 0 && connect(fd, addr, sizeof(struct sockaddr_un)) != 0) {
+        rc = -errno; /* EAGAIN: its queue is full */
+    }
+    if (rc == 0) {
+        rc = uv_tcp_open(&s->backend.tcp, fd);
+    }
+    if (rc != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    return rc;
+}
 
 struct connect_req {
     uv_connect_t req;         /* data: the session */
@@ -29,6 +51,18 @@ void gw_upstream_connect(struct gw_session *s)
     HB_INVARIANT(s->backend.state == END_NONE);
     s->backend.eof = false;
     s->backend.broken = false;
+    s->backend_secured = false;
+    hb_tls_free(&s->backend.tls); /* of the link before this one; kept until now for the log */
+    if (addr->sa_family == AF_UNIX) {
+        int rc = uv_tcp_init(&s->w->loop, &s->backend.tcp);
+        if (rc == 0) {
+            s->backend.tcp.data = s;
+            s->backend.state = END_CONNECTING;
+            rc = connect_unix(s, addr);
+        }
+        gw_session_connected(s, rc);
+        return;
+    }
     struct connect_req *r = env->alloc(env->ctx, sizeof *r);
     if (r == NULL) {
         gw_session_connected(s, UV_ENOMEM);

@@ -9,6 +9,7 @@
 
 void gw_upstream_cache_init(struct gw_upstream_cache *cache)
 {
+    memset(cache, 0, sizeof *cache);
     for (unsigned i = 0; i < GW_MAX_LISTENERS; i++) {
         hb_buf_init(&cache->last[i], HB_TLS_SESSION_MAX);
     }
@@ -19,6 +20,18 @@ void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_en
     for (unsigned i = 0; i < GW_MAX_LISTENERS; i++) {
         hb_buf_clear(&cache->last[i], env);
     }
+}
+
+void gw_upstream_had_starttls(struct gw_session *s, bool had)
+{
+    bool *mem = &s->w->upstream_sessions->had_starttls[s->lc - s->w->conf->listeners];
+
+    *mem = *mem || had;
+}
+
+bool gw_upstream_has_had(const struct gw_session *s)
+{
+    return s->w->upstream_sessions->had_starttls[s->lc - s->w->conf->listeners];
 }
 
 static struct hb_buf *kept(struct gw_session *s)

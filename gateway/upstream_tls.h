@@ -7,9 +7,13 @@
 /* Sessions to be taken up again, one for each listener; used once each. */
 struct gw_upstream_cache {
     struct hb_buf last[GW_MAX_LISTENERS];
+    bool had_starttls[GW_MAX_LISTENERS];
 };
 
 void gw_upstream_cache_init(struct gw_upstream_cache *cache);
+/* Remembers, and tells, whether the listener's backend has ever spoken STARTTLS (ATK-20). */
+void gw_upstream_had_starttls(struct gw_session *s, bool had);
+bool gw_upstream_has_had(const struct gw_session *s);
 void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_env *env);
 /* The link is open: begins the handshake. gw_session_backend_secured() or gw_session_backend_failed() follow.
  */

@@ -6,6 +6,9 @@ reached it is kept in `received`, so that a test can say what never did. User jo
 MailServer(faults={...}) changes its behaviour:
     'greet'     bytes instead of the greeting              'hang'      accepts and says nothing
     'close_at'  closes when a line holds this text         'starttls'  advertises STARTTLS of its own
+    'tls'       an SSLContext: STARTTLS works; nobody logs in before it. With it:
+    'behind'    bytes right behind the go-ahead            'answer'    bytes instead of the go-ahead
+    'hidden'    STARTTLS works and is not listed
 """
 import base64
 import hashlib
@@ -31,7 +34,7 @@ class Gone(Exception):
 class Connection:
     def __init__(self, server, sock, protocol):
         self.server, self.sock, self.protocol = server, sock, protocol
-        self.buffer = b''
+        self.buffer, self.tls = b'', False
 
     def send(self, text):
         self.sock.sendall(text if isinstance(text, bytes) else text.encode())
@@ -45,6 +48,8 @@ class Connection:
             raise Gone
         with self.server.lock:
             self.server.received[self.protocol] += data
+            if not self.tls:
+                self.server.in_clear[self.protocol] += data
         self.buffer += data
 
     def line(self):
@@ -68,6 +73,19 @@ class Connection:
         self.buffer = data[n:]
         return data[:n]
 
+    def offers_tls(self):
+        faults = self.server.faults
+        return not self.tls and ('starttls' in faults or ('tls' in faults and 'hidden' not in faults))
+
+    def start_tls(self, answer):
+        faults = self.server.faults
+        self.send(faults.get('answer', answer.encode() + b'\r\n') + faults.get('behind', b''))
+        self.sock = faults['tls'].wrap_socket(self.sock, server_side=True)
+        self.buffer, self.tls = b'', True
+
+    def can_start_tls(self):
+        return 'tls' in self.server.faults and not self.tls
+
     def until_dot(self):
         parts, tail = [], b'\r\n'
         data = self.buffer
@@ -89,7 +107,8 @@ class Connection:
 
 def imap(c):
     server, selected, logged_in = c.server, False, False
-    caps = 'IMAP4rev1 LITERAL+ IDLE UIDPLUS AUTH=PLAIN' + (' STARTTLS' if server.faults.get('starttls') else '')
+    plain = 'IMAP4rev1 LITERAL+ IDLE UIDPLUS AUTH=PLAIN'
+    caps = plain + (' STARTTLS' if c.offers_tls() else '')
     c.say(f'* OK [CAPABILITY {caps}] embedded server ready')
     while True:
         line = c.line()
@@ -106,7 +125,10 @@ def imap(c):
         if verb == 'UID':
             verb, _, args = args.partition(' ')
             verb = verb.upper()
-        if verb == 'CAPABILITY':
+        if verb == 'STARTTLS' and c.can_start_tls():
+            c.start_tls(f'{tag} OK go')
+            caps = plain
+        elif verb == 'CAPABILITY':
             c.say(f'* CAPABILITY {caps}', f'{tag} OK done')
         elif verb == 'NOOP':
             c.say(f'{tag} OK done')
@@ -162,7 +184,9 @@ def pop3(c):
         verb, _, arg = c.line().partition(' ')
         verb = verb.upper()
         if verb == 'CAPA':
-            c.say('+OK', 'USER', 'UIDL', 'TOP', 'SASL PLAIN', *(['STLS'] if c.server.faults.get('starttls') else []), '.')
+            c.say('+OK', 'USER', 'UIDL', 'TOP', 'SASL PLAIN', *(['STLS'] if c.offers_tls() else []), '.')
+        elif verb == 'STLS' and c.can_start_tls():
+            c.start_tls('+OK go')
         elif verb == 'QUIT':
             c.say('+OK bye')
             raise Gone
@@ -207,7 +231,9 @@ def smtp(c):
         verb = line.split(' ')[0].upper()
         if verb == 'EHLO':
             c.say('250-embedded', '250-PIPELINING', '250-8BITMIME', '250-CHUNKING',
-                  *(['250-STARTTLS'] if server.faults.get('starttls') else []), '250 AUTH PLAIN LOGIN')
+                  *(['250-STARTTLS'] if c.offers_tls() else []), '250 AUTH PLAIN LOGIN')
+        elif verb == 'STARTTLS' and c.can_start_tls():
+            c.start_tls('220 go')
         elif verb in ('HELO', 'MAIL', 'RCPT', 'RSET', 'NOOP'):
             c.say('250 ok')
         elif verb == 'AUTH':
@@ -237,14 +263,19 @@ def smtp(c):
 
 def acap(c):
     """RFC 2244: enough for its examples: a login, a search, an unknown command."""
-    c.say('* ACAP (IMPLEMENTATION "embedded") (SASL "CRAM-MD5" "PLAIN")' + (' (STARTTLS)' if c.server.faults.get('starttls') else ''))
+    def greet():
+        c.say('* ACAP (IMPLEMENTATION "embedded") (SASL "CRAM-MD5" "PLAIN")' + (' (STARTTLS)' if c.offers_tls() else ''))
+    greet()
     logged_in = False
     while True:
         line = c.line()
         tag, _, rest = line.partition(' ')
         verb, _, args = rest.partition(' ')
         verb = verb.upper()
-        if verb == 'NOOP':
+        if verb == 'STARTTLS' and c.can_start_tls():
+            c.start_tls(f'{tag} OK "go"')
+            greet()
+        elif verb == 'NOOP':
             c.say(f'{tag} OK "done"')
         elif verb == 'LOGOUT':
             c.say('* BYE "see you"', f'{tag} OK "bye"')
@@ -288,6 +319,7 @@ class MailServer:
         self.faults, self.lock = faults or {}, threading.Lock()
         self.mailbox, self.chunks = list(MESSAGES), bytearray()
         self.received = {p: b'' for p in PROTOCOLS}
+        self.in_clear = {p: b'' for p in PROTOCOLS}
         self.connections = {p: 0 for p in PROTOCOLS}
         self.sockets, self.port, self.open = [], {}, []
         for protocol in PROTOCOLS:

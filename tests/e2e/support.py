@@ -102,7 +102,7 @@ class World:
 
 
 class Gateway:
-    """A gateway in front of backends: listeners is [(scheme, backend port)]; port(scheme) tells where it listens."""
+    """A gateway in front of backends: listeners is [(scheme, backend: a port or a URL)]; port(scheme) tells where it listens."""
 
     serial = 0
 
@@ -115,7 +115,8 @@ class Gateway:
             argv += ['--cert', world.certs / f'{name}.crt', '--key', world.certs / f'{name}.key']
         for scheme, backend in listeners:
             self.ports[scheme] = free_port()
-            argv += ['--listen', f'{scheme}://127.0.0.1:{self.ports[scheme]}', '--backend', f'127.0.0.1:{backend}']
+            backend = f'127.0.0.1:{backend}' if isinstance(backend, int) else backend
+            argv += ['--listen', f'{scheme}://127.0.0.1:{self.ports[scheme]}', '--backend', backend]
         self.process = world.start(argv, self.log.name)
         if wait:
             for port in self.ports.values():
@@ -232,11 +233,11 @@ def upgrade(world, port, scheme, context=None):
 
 
 class Dovecot:
-    """Debian's Dovecot, plaintext IMAP, POP3, LMTP and ManageSieve, everything below one folder."""
+    """Debian's Dovecot, IMAP, POP3, LMTP and ManageSieve below one folder; in plaintext, or (tls) only behind STARTTLS."""
 
-    def __init__(self, world):
+    def __init__(self, world, tls=False, extra=''):
         self.imap, self.pop3, self.lmtp, self.sieve = free_port(), free_port(), free_port(), free_port()
-        self.folder = world.folder / 'dovecot'
+        self.folder = world.folder / ('dovecot-tls' if tls else 'dovecot')
         for sub in ('run', 'state', 'mail', 'scripts'):
             (self.folder / sub).mkdir(parents=True)
         root = os.getuid() == 0
@@ -248,6 +249,11 @@ class Dovecot:
         services = '' if root else '\n'.join(
             f'service {s} {{\n  chroot =\n}}' for s in ('imap-login', 'pop3-login', 'managesieve-login', 'anvil')) + (
             f'\ndefault_login_user = {me}\ndefault_internal_user = {me}\ndefault_internal_group = {me}\n')
+        plain = 'ssl = no\ndisable_plaintext_auth = no'
+        own_tls = f'''
+ssl = required
+ssl_cert = <{world.certs}/ecdsa-p256.crt
+ssl_key = <{world.certs}/ecdsa-p256.key'''
         config = f'''
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
@@ -255,8 +261,8 @@ log_path = {self.folder}/log
 protocols = imap pop3 lmtp sieve
 postmaster_address = postmaster@mail.test
 listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
+{own_tls if tls else plain}
+{extra}
 auth_mechanisms = plain login
 mail_location = maildir:{self.folder}/mail/%u
 first_valid_uid = 0
@@ -305,19 +311,20 @@ plugin {{
 {services}
 '''
         (self.folder / 'dovecot.conf').write_text(config)
-        self.process = world.start(['dovecot', '-F', '-c', self.folder / 'dovecot.conf'], 'dovecot.out')
+        self.process = world.start(['dovecot', '-F', '-c', self.folder / 'dovecot.conf'], f'{self.folder.name}.out')
         for port in (self.imap, self.pop3, self.lmtp, self.sieve):
             wait_port(port, self.process)
 
 
 class Postfix:
-    """Debian's Postfix, one plaintext smtpd in front of a maildir; its own master, queue and configuration."""
+    """Debian's Postfix, one smtpd in front of a maildir; its own master, queue and configuration.
+    extra: lines of main.cf, for an instance called `name`."""
 
-    def __init__(self, world):
+    def __init__(self, world, name='postfix', extra=''):
         if os.getuid() != 0:
             raise Failure('Postfix starts only as root (its master refuses anybody else)')
         self.smtp = free_port()
-        folder = self.folder = world.folder / 'postfix'
+        folder = self.folder = world.folder / name
         for sub in ('etc', 'queue', 'data', 'mail'):
             (folder / sub).mkdir(parents=True)
         shutil.chown(folder / 'data', 'postfix')
@@ -348,6 +355,7 @@ maillog_file_prefixes = {folder}
 alias_maps =
 alias_database =
 smtputf8_enable = no
+{extra}
 ''')
         services = [f'127.0.0.1:{self.smtp} inet n - n - - smtpd', 'cleanup unix n - n - 0 cleanup',
                     'qmgr unix n - n 300 1 qmgr', 'rewrite unix - - n - - trivial-rewrite',

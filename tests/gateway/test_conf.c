@@ -82,7 +82,9 @@ static void mistakes(void **state)
         {"--listen imap://::1:143 --backend 127.0.0.1:1" CERT, "not an address"},
         {"--listen imap://127.0.0.1:0 --backend 127.0.0.1:1" CERT, "port from 1 to 65535"},
         {"--listen tls://127.0.0.1 --backend 127.0.0.1:1" CERT, "a port is needed"},
-        {"--listen imap://127.0.0.1:1143 --backend imaps://x:1" CERT, "tls://HOST:PORT"},
+        {"--listen imap://127.0.0.1:1143 --backend imaps+starttls://127.0.0.1" CERT, "tls://HOST:PORT"},
+        {"--listen imap://127.0.0.1:1143 --backend pop3s://127.0.0.1" CERT, "another protocol"},
+        {"--listen imap://127.0.0.1:1143 --backend unix:x" CERT, "path from the root"},
         {"--listen lmtp://127.0.0.1:25 --backend 127.0.0.1:1" CERT, "forbids this port"}, /* LMTP-03 */
         {"--listen lmtp://127.0.0.1 --backend 127.0.0.1:1" CERT, "a port is needed"},     /* PORT-01 */
         {"--listen imap://127.0.0.1:1143 --backend 192.0.2.1:143" CERT, "trusted-network"},
