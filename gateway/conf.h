@@ -8,6 +8,7 @@
 #define GW_CONF_H
 
 #include "log.h"
+#include "net.h"
 #include <hb/peer.h>
 #include <hb/proto.h>
 #include <hb/tls_config.h>
@@ -85,6 +86,9 @@ struct gw_draft {
 
 /* ---- the snapshot ---- */
 
+/* client-address: in what words a backend hears of the client (ADDR rows). */
+enum gw_tell { GW_TELL_NOTHING, GW_TELL_COMMAND /* XCLIENT, ID */, GW_TELL_PROXY1, GW_TELL_PROXY2 };
+
 struct gw_listener_conf {
     const char *url, *backend_text; /* as written */
     const struct hb_proto *proto;
@@ -96,7 +100,9 @@ struct gw_listener_conf {
     struct hb_tls_config *backend_tls;        /* owned; NULL: plaintext toward the backend */
     enum hb_peer_tls backend_link;            /* how the backend's link is protected */
     const struct hb_peer_proto *backend_peer; /* what the backend speaks; NULL: nobody needs to know */
-    bool announce;                            /* tell the backend whom we speak for (XCLIENT, ID) */
+    enum gw_tell client_address;              /* whether and how the backend is told whom we speak for */
+    struct gw_nets proxies;                   /* who must say with a PROXY header whom he speaks for */
+    bool client_verified;                     /* client certificates are checked against a CA */
     char backend_name[256];                   /* that its certificate must have */
     struct hb_cred_store *creds;              /* owned */
     char host[256];

@@ -93,6 +93,29 @@ static void load_unix(const struct gw_draft_listener *dl, struct gw_listener_con
     memcpy(un->sun_path, path, strlen(path) + 1);
 }
 
+static void load_client_address(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
+                                struct gw_problems *p)
+{
+    static const char *const words[] = {"off", "command", "proxy-v1", "proxy-v2"};
+    const char *bad = NULL;
+
+    lc->client_address =
+        (enum gw_tell)gw_choose(dl->client_address, words, 4, "client-address", GW_AT(dl, client_address), p);
+    const struct hb_peer_proto *peer = lc->backend_peer;
+    if (lc->client_address == GW_TELL_COMMAND &&
+        (peer == NULL || !(hb_peer_has_xclient(peer) || hb_peer_has_id(peer)))) {
+        gw_problem(p, GW_AT(dl, client_address),
+                   "client-address command: this protocol has no command for it; say proxy-v2 if the backend "
+                   "knows the PROXY protocol",
+                   dl->backend);
+    }
+    if (dl->accept_proxy != NULL && !gw_nets_parse(dl->accept_proxy, &lc->proxies, &bad)) {
+        gw_problem(
+            p, GW_AT(dl, accept_proxy),
+            "accept-proxy takes up to 32 addresses or networks such as 192.0.2.0/24,2001:db8::/32; not", bad);
+    }
+}
+
 void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
     const char *address;
@@ -109,6 +132,7 @@ void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf
     if (!backend_url(dl, lc, &address, &usual, p)) {
         return;
     }
+    load_client_address(dl, lc, p);
     if (strncmp(address, "unix:", 5) == 0) {
         load_unix(dl, lc, address + 5, p);
         return;

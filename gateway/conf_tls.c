@@ -238,6 +238,7 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
     }
     hb_tls_config_verify(lc->tls, none ? HB_VERIFY_NONE : HB_VERIFY_CHAIN, trust);
     hb_tls_config_client_auth(lc->tls, auth);
+    lc->client_verified = !none;
     hb_trust_free(&trust);
 }
 

@@ -24,7 +24,8 @@ struct gw_dial {
 
 bool gw_dial_needed(const struct gw_listener_conf *lc)
 {
-    return lc->backend_peer != NULL && (lc->backend_link == HB_PEER_STARTTLS || lc->announce);
+    return lc->backend_peer != NULL &&
+           (lc->backend_link == HB_PEER_STARTTLS || lc->client_address == GW_TELL_COMMAND);
 }
 
 bool gw_dial_in_handshake(const struct gw_session *s)
@@ -135,7 +136,7 @@ void gw_dial_begin(struct gw_session *s)
     }
     s->dial = d;
     d->set = (struct hb_peer_settings){.host = lc->host, .tls = lc->backend_link};
-    if (lc->announce) {
+    if (lc->client_address == GW_TELL_COMMAND) {
         introduce(s, d);
     }
     d->peer = hb_peer_new(lc->backend_peer, &d->set, env);

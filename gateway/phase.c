@@ -4,6 +4,7 @@
 /* clang-format off */
 const struct gw_phase_row gw_phases[PH_NUM] = {
     /*                 name         client      backend    large reads */
+    [PH_HEADER]    = { "header",    RD_HEADER,  RD_HOLD,   false },
     [PH_CLEAR]     = { "clear",     RD_PROTO,   RD_PROTO,  false },
     [PH_UPGRADING] = { "upgrading", RD_HOLD,    RD_HOLD,   false },
     [PH_HANDSHAKE] = { "handshake", RD_TLS,     RD_HOLD,   false },

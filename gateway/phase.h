@@ -1,5 +1,6 @@
 /* phase.h: the phases of a session and what is allowed in each, as one table.
  *
+ *   HEADER ---> CLEAR or (implicit TLS) UPGRADING, if a proxy tells whom it speaks for
  *   CLEAR ---STARTTLS---> UPGRADING --flushed--> HANDSHAKE --finished--> SECURE --logged in--> RELAY
  *     |                                              ^ (implicit TLS starts here)                |
  *     +-----------------------------> DRAIN <--------+-------------------------------------------+
@@ -12,12 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum gw_phase { PH_CLEAR, PH_UPGRADING, PH_HANDSHAKE, PH_SECURE, PH_RELAY, PH_DRAIN, PH_NUM };
+enum gw_phase { PH_HEADER, PH_CLEAR, PH_UPGRADING, PH_HANDSHAKE, PH_SECURE, PH_RELAY, PH_DRAIN, PH_NUM };
 
 /* Who gets a side's bytes. */
 enum gw_reader {
     RD_HOLD,   /* nobody: reading is stopped */
     RD_PROTO,  /* the mail protocol */
+    RD_HEADER, /* a PROXY header, and nothing else */
     RD_TLS,    /* the handshake: no plaintext may come out */
     RD_RAW,    /* the other side, untouched */
     RD_DISCARD /* read and thrown away until the peer closes */

@@ -11,6 +11,7 @@
  * Owns both ends, the protocol session and the timer. Knows no mail command. */
 #include "session.h"
 
+#include "announce.h"
 #include "dial.h"
 #include "log.h"
 #include "session_log.h"
@@ -79,6 +80,7 @@ static void free_session(struct gw_session *s)
     hb_tls_free(&s->backend.tls);
     hb_buf_clear(&s->client.held, env);
     hb_buf_clear(&s->backend.held, env);
+    env->release(env->ctx, s->announced, sizeof *s->announced);
     env->release(env->ctx, s->sni, s->sni_size);
     env->release(env->ctx, s->identity, s->identity_size);
     env->release(env->ctx, s, sizeof *s);
@@ -432,7 +434,7 @@ static void set_deadline(struct gw_session *s)
     const struct gw_timeouts *t = &s->w->conf->timeouts;
     uint32_t now = gw_worker_now(s->w);
 
-    if (s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN) {
+    if (s->phase == PH_HEADER || s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN) {
         return; /* one deadline from their beginning (ATK-29) */
     }
     uint32_t second = now + (s->ps != NULL ? hb_proto_idle_seconds(s->ps) : t->greeting);
@@ -479,7 +481,7 @@ static void backend_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void set_reading(struct gw_session *s)
 {
     const struct gw_phase_row *row = &gw_phases[s->phase];
-    bool client = row->client != RD_HOLD && hb_buf_len(&s->client.held) == 0 &&
+    bool client = row->client != RD_HOLD && (hb_buf_len(&s->client.held) == 0 || row->client == RD_HEADER) &&
                   gw_end_queued(&s->backend) < GW_HIGH_WATER &&
                   gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
     bool backend = row->backend != RD_HOLD && hb_buf_len(&s->backend.held) == 0 &&
@@ -561,6 +563,29 @@ static void client_stream_ended(struct gw_session *s, bool clean)
     }
 }
 
+static void begin(struct gw_session *s);
+
+/* ADDR-04: nothing is said to anybody before the whole header is there. */
+static void read_header(struct gw_session *s, struct hb_span bytes)
+{
+    hold(s, &s->client, bytes);
+    if (s->ended) {
+        return;
+    }
+    switch (gw_announce_read(s)) {
+    case GW_PROXY_MORE:
+        break;
+    case GW_PROXY_BAD:
+        end_session(s, HB_E_GW_PROXY_HEADER);
+        break;
+    case GW_PROXY_OK:
+    case GW_PROXY_OWN:
+        gw_log_session_start(s);
+        begin(s);
+        break;
+    }
+}
+
 static void client_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gw_session *s = stream->data;
@@ -587,6 +612,8 @@ static void client_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (s->client.tls != NULL) {
         tls_input(s, w->rbuf, len);
+    } else if (s->phase == PH_HEADER) {
+        read_header(s, hb_span(w->rbuf, len));
     } else {
         s->client.taken += len;
         feed(s, HB_FROM_CLIENT, hb_span(w->rbuf, len));
@@ -721,6 +748,11 @@ void gw_session_connected(struct gw_session *s, int status)
 
     if (status == 0) {
         s->backend.state = END_OPEN;
+        if (!gw_announce_write(s)) {
+            gw_session_backend_failed(s, HB_E_GW_NO_ADDRESS);
+            settle(s);
+            return;
+        }
         if (s->lc->backend_link == HB_PEER_IMPLICIT) {
             s->backend_handshake = true;
             gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
@@ -756,6 +788,10 @@ void gw_session_deadline(struct gw_session *s)
     struct hb_proto_sink mem;
     struct hb_proto_step step;
 
+    if (s->phase == PH_HEADER) {
+        gw_session_kill(s, HB_E_GW_PROXY_HEADER);
+        return;
+    }
     if (s->phase == PH_DRAIN || s->phase == PH_HANDSHAKE || s->phase == PH_UPGRADING) {
         gw_session_kill(s, s->phase == PH_HANDSHAKE ? HB_E_GW_HANDSHAKE_TIMEOUT : HB_E_GW_STALLED);
         return;
@@ -811,6 +847,11 @@ void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *p
 
     memset(peer, 0, sizeof *peer);
     memset(own, 0, sizeof *own);
+    if (s->announced != NULL) {
+        *peer = s->announced->src;
+        *own = s->announced->dst;
+        return;
+    }
     if (uv_tcp_getpeername(&s->client.tcp, (struct sockaddr *)peer, &len) != 0) {
         peer->ss_family = AF_UNSPEC;
     }
@@ -820,11 +861,32 @@ void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *p
     }
 }
 
+/* It is known who is there: the first word of the session, or its handshake. settle() follows. */
+static void begin(struct gw_session *s)
+{
+    const struct gw_listener_conf *lc = s->lc;
+    struct hb_proto_sink mem;
+
+    if (lc->implicit && !lc->plain) {
+        s->phase = PH_UPGRADING; /* nothing to flush: settle() begins TLS at once */
+        return;
+    }
+    s->phase =
+        lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
+    s->ps = hb_proto_new(lc->proto, &lc->proto_settings, s->w->env);
+    if (s->ps == NULL) {
+        end_session(s, HB_E_NO_MEMORY);
+        return;
+    }
+    carry(s, HB_FROM_CLIENT, hb_proto_start(s->ps, sink(s, &mem)), hb_span(NULL, 0));
+}
+
 bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
 {
     const struct hb_env *env = w->env;
     struct gw_session *s = env->alloc(env->ctx, sizeof *s);
-    struct hb_proto_sink mem;
+    struct sockaddr_storage peer;
+    struct sockaddr_storage own;
 
     if (s == NULL) {
         return false;
@@ -853,20 +915,15 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
         gw_session_kill(s, HB_E_GW_CLIENT_RESET);
         return true;
     }
-    gw_log_session_start(s);
-    if (lc->implicit && !lc->plain) {
-        s->phase = PH_UPGRADING; /* nothing to flush: settle() begins TLS at once */
-        settle(s);
-        return true;
+    gw_session_addresses(s, &peer, &own);
+    if (gw_nets_hold(&lc->proxies, &peer)) {
+        s->phase = PH_HEADER;
+        gw_wheel_set(&w->wheel, &s->timer, gw_worker_now(w) + w->conf->timeouts.handshake);
+        gw_log_session_start(s);
+    } else {
+        gw_log_session_start(s);
+        begin(s);
     }
-    s->phase =
-        lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
-    s->ps = hb_proto_new(lc->proto, &lc->proto_settings, env);
-    if (s->ps == NULL) {
-        gw_session_kill(s, HB_E_NO_MEMORY);
-        return true;
-    }
-    carry(s, HB_FROM_CLIENT, hb_proto_start(s->ps, sink(s, &mem)), hb_span(NULL, 0));
     settle(s);
     return true;
 }

@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "end.h"
 #include "phase.h"
+#include "proxyhdr.h"
 #include "wheel.h"
 #include <hb/proto.h>
 
@@ -22,6 +23,7 @@ struct gw_session {
     const struct gw_listener_conf *lc; /* borrowed from the worker's snapshot */
     struct hb_proto_session *ps;       /* owned; NULL before an implicit handshake is done */
     struct gw_dial *dial;              /* owned; NULL unless the backend's link is being made ready */
+    struct gw_proxy_addrs *announced;  /* owned; NULL unless a proxy said whom it speaks for */
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id, started; /* started: milliseconds, monotonic */
@@ -43,7 +45,7 @@ struct gw_session {
     bool abort_client : 1;      /* no close_notify: the client shall see a truncation */
     bool ended : 1;             /* why is set */
     bool goodbye_due : 1;       /* the protocol says goodbye in answer to the next command */
-    uint16_t code; /* enum hb_code: why it ended */
+    uint16_t code;              /* enum hb_code: why it ended */
 };
 
 /* Takes a connection waiting on `server`. False: no memory for it, the connection still waits. */

@@ -10,10 +10,11 @@
 static void note_peer(struct gw_session *s)
 {
     struct sockaddr_storage a;
-    int len = sizeof a;
+    struct sockaddr_storage own;
     char ip[INET6_ADDRSTRLEN] = "?";
 
-    if (uv_tcp_getpeername(&s->client.tcp, (struct sockaddr *)&a, &len) != 0) {
+    gw_session_addresses(s, &a, &own);
+    if (a.ss_family == AF_UNSPEC) {
         (void)snprintf(s->peer, sizeof s->peer, "unknown"); /* gone already */
         return;
     }

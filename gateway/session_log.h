@@ -8,7 +8,8 @@
 struct gw_session;
 struct hb_tls_event;
 
-void gw_log_session_start(struct gw_session *s); /* also notes the peer's address */
+/* Notes the client's address as the log has it, and (debug) that it came. */
+void gw_log_session_start(struct gw_session *s);
 void gw_log_session_end(struct gw_session *s);
 /* TLS toward the backend failed. */
 void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);

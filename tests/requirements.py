@@ -34,7 +34,7 @@ def read_rows(path):
 def mentions(root):
     """{id: {file, ...}}"""
     found = collections.defaultdict(set)
-    for folder in 'tests', 'fixtures/dialogues':
+    for folder in 'tests', 'fixtures/dialogues', 'fixtures/peers':
         for path in sorted((root / folder).rglob('*')):
             if path.suffix in SUFFIXES and path.stem != 'requirements' and path.is_file():
                 for prefix, number in ID.findall(path.read_text(errors='replace')):

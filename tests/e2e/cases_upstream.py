@@ -3,10 +3,11 @@ import os
 import socket
 import ssl
 import threading
+import time
 
 from cases_policy import login_imap
 from mailserver import MailServer
-from support import Dovecot, Gateway, Line, Postfix, check, equal, run, upgrade
+from support import Dovecot, Failure, Gateway, Line, Postfix, check, equal, free_port, run, upgrade, wait_port
 
 VERIFY = ('--backend-name', 'mail.test')
 LOGINS = {  # what a client says inside TLS until it is logged in, and how the answer begins
@@ -166,7 +167,7 @@ def backend_on_a_unix_socket(w):
 
 def real_servers_behind_starttls(w):
     """Dovecot with ssl=required and Postfix with encrypt as upstreams; curl and swaks in front."""
-    dovecot = Dovecot(w, tls=True)
+    dovecot = Dovecot(w, 'dovecot-tls', tls=True)
     postfix = Postfix(w, 'postfix-tls', f'''
 smtpd_tls_security_level = encrypt
 smtpd_tls_cert_file = {w.certs}/ecdsa-p256.crt
@@ -188,6 +189,126 @@ smtpd_tls_key_file = {w.certs}/ecdsa-p256.key''')
     w.stop(postfix.process)
 
 
+def wait_log(path, text, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and text in path.read_text(errors='replace'):
+            return
+        time.sleep(0.1)
+    raise Failure(f'{text!r} is not in {path.name}: {path.read_text(errors="replace")[-1500:]}')
+
+
+HEADER2 = b'\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\x09\xc6\x33\x64\7\x12\x67\0\x8f'
+
+
+def proxy_headers_from_a_balancer(w):
+    """ADDR-04: from the networks named, the whole header comes first, in any cuts; no header, no word; others need none."""
+    server = MailServer()
+    header1 = b'PROXY TCP4 192.0.2.9 198.51.100.7 4711 143\r\n'
+    backends = [('imap', server.port['imap']), ('imaps', server.port['imap'])]
+    with Gateway(w, backends, '--accept-proxy', '127.0.0.1', wait=False) as g:
+        for port in g.ports.values():
+            wait_port(port, g.process)
+        n = 0
+        for header in (header1, HEADER2):
+            for cut in (0, 1, 11, len(header) - 1):
+                c = Line(g.port('imap'))
+                c.send(header[:cut])
+                time.sleep(0.02)
+                c.send(header[cut:])
+                c.line()
+                c.send('s STARTTLS\r\n')
+                c.line()
+                c.start_tls(w.client_context())
+                login_imap(c)
+                c.close()
+                n += 1
+                equal(g.session(n)['peer'], '192.0.2.9:4711', 'the client in the log')
+        c = Line(g.port('imaps'))
+        c.send(header1)
+        c.start_tls(w.client_context())
+        login_imap(c)
+        c.close()
+        for sent in (b'a NOOP\r\n', b'PROXY TCP4 1 2 3 4\r\n', b'\x16\x03\x01\x00\x05'):
+            c = Line(g.port('imap'))
+            c.send(sent)
+            equal(c.rest(), b'', f'{sent!r}: nothing is said')
+            c.close()
+        time.sleep(0.2)
+        equal(len([e for e in g.events('session.end') if e['code'] == 'GW_PROXY_HEADER']), 3, 'in the log')
+    with Gateway(w, backends, '--accept-proxy', '192.0.2.0/24,2001:db8::/32') as g:
+        c = upgrade(w, g.port('imap'), 'imap')
+        login_imap(c)
+        c.close()
+    server.stop()
+
+
+def client_address_to_real_servers(w):
+    """ADDR-01, 02, 10, 13, 20: PROXY, XCLIENT and ID, as Dovecot and Postfix log them, both legs behind STARTTLS."""
+    header = b'PROXY TCP4 192.0.2.9 198.51.100.7 4711 143\r\n'
+    listener = 'service imap-login {\n inet_listener imap-proxy {\n  port = %d\n  haproxy = yes\n }\n}\n'
+    proxied = free_port()
+    dovecot = Dovecot(w, 'dovecot-trusting', tls=True, extra='haproxy_trusted_networks = 127.0.0.0/8\nlogin_trusted_networks = 127.0.0.0/8\n'
+                      'auth_verbose = yes\n' + listener % proxied)
+    tls = f'''
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {w.certs}/ecdsa-p256.crt
+smtpd_tls_key_file = {w.certs}/ecdsa-p256.key
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_peername_lookup = no'''
+    postfix = Postfix(w, 'postfix-xclient', tls)
+    behind = Postfix(w, 'postfix-proxied', tls + '\nsmtpd_upstream_proxy_protocol = haproxy')
+    log = dovecot.folder / 'log'
+
+    def imap_login(g, user, scheme='imap'):
+        c = Line(g.port(scheme))
+        c.send(header)
+        c.line()
+        c.send('s STARTTLS\r\n' if scheme == 'imap' else 'STLS\r\n')
+        c.line()
+        c.start_tls(w.client_context())
+        c.send(f'a LOGIN {user} secret\r\n' if scheme == 'imap' else f'USER {user}\r\nPASS secret\r\n')
+        c.until('a OK' if scheme == 'imap' else '+OK Logged')
+        c.close()
+
+    for tell in ('proxy-v1', 'proxy-v2'):
+        with Gateway(w, [('imap', f'imap+starttls://127.0.0.1:{proxied}')], *trust(w), '--client-address', tell,
+                     '--accept-proxy', '127.0.0.1') as g:
+            user = tell.replace('-', '')
+            imap_login(g, user)
+            wait_log(log, f'user=<{user}>, method=PLAIN, rip=192.0.2.9, lip=198.51.100.7')
+    with Gateway(w, [('imap', f'imap+starttls://127.0.0.1:{dovecot.imap}'), ('pop3', f'pop3+starttls://127.0.0.1:{dovecot.pop3}'),
+                     ('smtp', f'smtp+starttls://127.0.0.1:{postfix.smtp}')], *trust(w), '--client-address', 'command',
+                 '--accept-proxy', '127.0.0.1') as g:
+        imap_login(g, 'byid')
+        wait_log(log, 'user=<byid>, method=PLAIN, rip=192.0.2.9, lip=198.51.100.7')
+        imap_login(g, 'byxclient', 'pop3')
+        wait_log(log, 'user=<byxclient>, method=PLAIN, rip=192.0.2.9')
+        smtp_session(w, g, header)
+        wait_log(postfix.folder / 'data/maillog', 'connect from unknown[192.0.2.9]')
+    with Gateway(w, [('smtp', f'smtp+starttls://127.0.0.1:{behind.smtp}')], *trust(w), '--client-address', 'proxy-v2',
+                 '--accept-proxy', '127.0.0.1') as g:
+        smtp_session(w, g, header)
+        wait_log(behind.folder / 'data/maillog', 'connect from unknown[192.0.2.9]')
+    for server in (dovecot, postfix, behind):
+        w.stop(server.process)
+
+
+def smtp_session(w, g, header):
+    c = Line(g.port('smtp'))
+    c.send(header)
+    c.line()
+    c.send('EHLO c.test\r\n')
+    c.until('250 ')
+    c.send('STARTTLS\r\n')
+    c.line()
+    c.start_tls(w.client_context())
+    for line, want in (('EHLO c.test', '250 '), ('NOOP', '250'), ('QUIT', '221')):
+        c.send(line + '\r\n')
+        c.until(want)
+    c.close()
+
+
 def backend_urls_that_are_wrong(w):
     """Each is an error before anything starts, with what is wrong about it."""
     rows = [('imap', 'imaps+starttls://127.0.0.1:143', 'a backend is'), ('imap', 'pop3+starttls://127.0.0.1:110', 'another protocol'),
@@ -201,4 +322,5 @@ def backend_urls_that_are_wrong(w):
 
 
 CASES = [starttls_on_both_legs, attacks_on_the_backend_leg, backend_lost_its_tls, backend_certificate_is_judged,
-         plain_in_starttls_out, backend_on_a_unix_socket, real_servers_behind_starttls, backend_urls_that_are_wrong]
+         plain_in_starttls_out, backend_on_a_unix_socket, real_servers_behind_starttls, proxy_headers_from_a_balancer,
+         client_address_to_real_servers, backend_urls_that_are_wrong]

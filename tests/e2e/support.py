@@ -235,9 +235,9 @@ def upgrade(world, port, scheme, context=None):
 class Dovecot:
     """Debian's Dovecot, IMAP, POP3, LMTP and ManageSieve below one folder; in plaintext, or (tls) only behind STARTTLS."""
 
-    def __init__(self, world, tls=False, extra=''):
+    def __init__(self, world, name='dovecot', tls=False, extra=''):
         self.imap, self.pop3, self.lmtp, self.sieve = free_port(), free_port(), free_port(), free_port()
-        self.folder = world.folder / ('dovecot-tls' if tls else 'dovecot')
+        self.folder = world.folder / name
         for sub in ('run', 'state', 'mail', 'scripts'):
             (self.folder / sub).mkdir(parents=True)
         root = os.getuid() == 0
