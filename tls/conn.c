@@ -15,12 +15,13 @@
 #include "legacy/record.h"
 #include <hb/ct.h>
 
-#define MAX_EMPTY     32u /* REC-04 */
-#define MAX_CCS       32u /* REC-07 */
-#define MAX_WARNINGS  4u  /* ALR-02 */
-#define SMALL_RECORDS 16u /* REC-18: the first ones fit a packet each */
-#define SMALL_PLAIN   1400u
-#define HELD_MAX      (1u << 20)
+#define MAX_EMPTY          32u /* REC-04 */
+#define MAX_CCS            32u /* REC-07 */
+#define MAX_WARNINGS       4u  /* ALR-02 */
+#define SMALL_RECORDS      16u /* REC-18: the first ones fit a packet each */
+#define SMALL_PLAIN        1400u
+#define HELD_MAX           (1u << 20)
+#define MAX_HELLO_REQUESTS 4u /* REN-02 */
 
 _Static_assert(sizeof(struct hb_tls) <= 512, "an open connection stays below 512 bytes");
 
@@ -258,7 +259,9 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
     *used = 0;
     while (bytes.len >= 1) {
         uint8_t type = bytes.p[0];
-        if (!hb_hs_expects(t, type)) { /* before its body is waited for */
+        bool stray = t->is_client && type == HB_MSG_HELLO_REQUEST && t->info.version != 0x0304 &&
+                     t->config->lowest != 0x0304;
+        if (!stray && !hb_hs_expects(t, type)) { /* before its body is waited for */
             return HB_E_TLS_UNEXPECTED_MESSAGE;
         }
         if (bytes.len < 4) {
@@ -270,6 +273,14 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
         }
         if (bytes.len < 4 + len) {
             return HB_OK;
+        }
+        if (stray) { /* RFC 5246 7.4.1.1: of no interest to a client that is negotiating, and not hashed */
+            if (++t->num_renegotiations > MAX_HELLO_REQUESTS) {
+                return HB_E_TLS_HELLO_REQUEST_FLOOD;
+            }
+            bytes = hb_span_skip(bytes, 4);
+            *used += 4;
+            continue;
         }
         t->hs->read_keys_changed = false;
         struct hb_span message = hb_span(bytes.p, 4 + len);
@@ -309,7 +320,7 @@ static enum hb_code refuse_renegotiation(struct hb_tls *t)
     if (t->is_client && t->config->ignore_hello_request) {
         return HB_OK;
     }
-    if (++t->num_renegotiations > (t->is_client ? 4 : 1)) {
+    if (++t->num_renegotiations > (t->is_client ? MAX_HELLO_REQUESTS : 1)) {
         return t->is_client ? HB_E_TLS_HELLO_REQUEST_FLOOD : HB_E_TLS_RENEGOTIATION;
     }
     send_alert(t, 1, HB_ALERT_NO_RENEGOTIATION);
@@ -437,13 +448,17 @@ static bool in_pieces(const struct hb_tls *t)
 
 static enum hb_code on_plain_ccs(struct hb_tls *t, const uint8_t *p, const struct hb_rec_header *h)
 {
-    if (t->info.version == 0 || h->len != 1 || p[HB_REC_HEADER] != 1) {
+    /* From its first hello on a client that offers TLS 1.3 passes over them, even before it knows the version
+     * (RFC 8446 5). */
+    bool early = t->info.version == 0 && t->is_client && t->config->highest == 0x0304;
+
+    if ((t->info.version == 0 && !early) || h->len != 1 || p[HB_REC_HEADER] != 1) {
         return HB_E_TLS_CCS;
     }
     if (in_pieces(t)) {
         return HB_E_TLS_INTERLEAVED;
     }
-    if (t->info.version != 0x0304) {
+    if (t->info.version != 0x0304 && !early) {
         return t->hs != NULL ? hb_hs_deliver(t, HB_MSG_CCS, hb_span(NULL, 0), hb_span(NULL, 0))
                              : HB_E_TLS_CCS;
     }
@@ -541,9 +556,9 @@ static enum hb_code take_record(struct hb_tls *t, struct hb_span *data, bool *mo
 
     *more = false;
     if (!t->first_seen && t->in_len > 0) {
+        bool to_client = t->is_client && (t->in[0] == HB_REC_ALERT || t->in[0] == HB_REC_CCS);
         if (t->in[0] != HB_REC_HANDSHAKE &&
-            !(t->is_client &&
-              t->in[0] == HB_REC_ALERT)) { /* REC-03: plaintext, SSLv2: said at the first byte */
+            !to_client) { /* REC-03: plaintext, SSLv2: said at the first byte */
             return HB_E_TLS_NOT_TLS;
         }
         if (t->in_len > 1 && t->in[1] != 3) {

@@ -83,7 +83,7 @@ void duo_connect(struct duo *d, const char *name, struct hb_span session)
     d->server.out = hb_bld(d->server.out_mem, OUT_SIZE);
 }
 
-static void events(struct duo *d, struct duo_end *end)
+void duo_events(struct duo *d, struct duo_end *end)
 {
     struct hb_tls_event e;
 
@@ -164,7 +164,7 @@ static bool move(struct duo *d, struct duo_end *from, struct duo_end *to)
         assert_non_null(exact);
         memcpy(exact, wire + at, n);
         hb_tls_input(to->tls, exact, n);
-        events(d, to);
+        duo_events(d, to);
         free(exact);
         at += n;
     }
@@ -173,7 +173,7 @@ static bool move(struct duo *d, struct duo_end *from, struct duo_end *to)
 
 void duo_pump(struct duo *d)
 {
-    events(d, &d->client);
+    duo_events(d, &d->client);
     for (bool moved = true; moved;) {
         moved = move(d, &d->client, &d->server);
         moved = move(d, &d->server, &d->client) || moved;

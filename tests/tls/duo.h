@@ -39,6 +39,8 @@ void duo_start(struct duo *d, const char *server_certs, enum hb_tls_profile serv
                enum hb_tls_profile client);
 /* Makes the two connections. */
 void duo_connect(struct duo *d, const char *name, struct hb_span session);
+/* Takes all events of one end. */
+void duo_events(struct duo *d, struct duo_end *end);
 /* Moves bytes until nothing moves. */
 void duo_pump(struct duo *d);
 void duo_hang_up(struct duo *d);

@@ -1,5 +1,5 @@
 /* What a peer can do wrong: each row with its requirement, the bytes, and the code and alert that must come
- * of it, whole and byte by byte. And every state with every message. */
+ * of it, whole and byte by byte. (Every state with every message: test_hs_rows.c.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -575,69 +575,6 @@ static void small_records(void **state)
     }
 }
 
-/* ---- the tables ---- */
-
-/* RFC 8446 appendix A, RFC 5246 7.3, RFC 5077 and RFC 6066 as a list of what each side takes, written apart
- * from the code (HS-03, T13-19, T12-08, T12-10). */
-static const struct {
-    enum hb_hs_state in;
-    unsigned on;
-} rfc[] = {
-    {HB_S_HELLO, HB_MSG_CLIENT_HELLO},
-    {HB_S13_HELLO_AGAIN, HB_MSG_CLIENT_HELLO},
-    {HB_S13_CERTIFICATE, HB_MSG_CERTIFICATE},
-    {HB_S13_CERTIFICATE_VERIFY, HB_MSG_CERTIFICATE_VERIFY},
-    {HB_S13_FINISHED, HB_MSG_FINISHED},
-    {HB_S13_OPEN, HB_MSG_KEY_UPDATE},
-    {HB_S12_CERTIFICATE, HB_MSG_CERTIFICATE},
-    {HB_S12_KEY_EXCHANGE, HB_MSG_CLIENT_KEY_EXCHANGE}, /* HB_S12_DECRYPTING takes no message */
-    {HB_S12_CERTIFICATE_VERIFY, HB_MSG_CERTIFICATE_VERIFY},
-    {HB_S12_CCS, HB_MSG_CCS},
-    {HB_S12_FINISHED, HB_MSG_FINISHED},
-    {HB_C_HELLO, HB_MSG_SERVER_HELLO},
-    {HB_C13_HELLO_AGAIN, HB_MSG_SERVER_HELLO},
-    {HB_C13_EXTENSIONS, HB_MSG_ENCRYPTED_EXTENSIONS},
-    {HB_C13_REQUEST_OR_CERTIFICATE, HB_MSG_CERTIFICATE_REQUEST},
-    {HB_C13_REQUEST_OR_CERTIFICATE, HB_MSG_CERTIFICATE},
-    {HB_C13_CERTIFICATE, HB_MSG_CERTIFICATE},
-    {HB_C13_CERTIFICATE_VERIFY, HB_MSG_CERTIFICATE_VERIFY},
-    {HB_C13_FINISHED, HB_MSG_FINISHED},
-    {HB_C13_OPEN, HB_MSG_KEY_UPDATE}, /* tickets are taken apart from the table */
-    {HB_C12_CERTIFICATE, HB_MSG_CERTIFICATE},
-    {HB_C12_STATUS, HB_MSG_CERTIFICATE_STATUS},
-    {HB_C12_STATUS, HB_MSG_SERVER_KEY_EXCHANGE},
-    {HB_C12_KEY_EXCHANGE, HB_MSG_SERVER_KEY_EXCHANGE},
-    {HB_C12_REQUEST_OR_DONE, HB_MSG_CERTIFICATE_REQUEST},
-    {HB_C12_REQUEST_OR_DONE, HB_MSG_SERVER_HELLO_DONE},
-    {HB_C12_DONE, HB_MSG_SERVER_HELLO_DONE},
-    {HB_C12_TICKET, HB_MSG_NEW_SESSION_TICKET},
-    {HB_C12_CCS, HB_MSG_CCS},
-    {HB_C12_FINISHED, HB_MSG_FINISHED},
-};
-
-static void every_state_and_message(void **state)
-{
-    (void)state;
-    unsigned taken = 0;
-    for (unsigned in = 0; in < HB_NUM_STATES; in++) {
-        for (unsigned on = 0; on <= 256; on++) {
-            unsigned msg = on == 256 ? HB_MSG_CCS : on;
-            struct hb_tls t = {.state = (uint8_t)in};
-            bool want = false;
-            for (size_t i = 0; i < sizeof rfc / sizeof rfc[0]; i++) {
-                want = want || (rfc[i].in == in && rfc[i].on == msg);
-            }
-            assert_int_equal(hb_hs_expects(&t, msg), want);
-            taken += want;
-            if (!want) { /* HS-03, ATK-41: the one answer to everything else */
-                assert_int_equal(hb_hs_deliver(&t, msg, hb_span(NULL, 0), hb_span(NULL, 0)),
-                                 msg == HB_MSG_CCS ? HB_E_TLS_CCS : HB_E_TLS_UNEXPECTED_MESSAGE);
-            }
-        }
-    }
-    assert_int_equal(taken, sizeof rfc / sizeof rfc[0]);
-}
-
 static void every_tls_code_has_an_alert(void **state)
 {
     (void)state;
@@ -662,7 +599,6 @@ int main(void)
         cmocka_unit_test(renegotiation),
         cmocka_unit_test(key_update_flood),
         cmocka_unit_test(small_records),
-        cmocka_unit_test(every_state_and_message),
         cmocka_unit_test(every_tls_code_has_an_alert),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
