@@ -261,6 +261,12 @@ static enum hb_code deliver_messages(struct hb_tls *t, struct hb_span bytes, siz
         uint8_t type = bytes.p[0];
         bool stray = t->is_client && type == HB_MSG_HELLO_REQUEST && t->info.version != 0x0304 &&
                      t->config->lowest != 0x0304;
+        if (!stray && !hb_hs_expects(t, type) && hb_hs_expects(t, HB_MSG_NO_STATUS)) {
+            HB_TRY(hb_hs_deliver(t, HB_MSG_NO_STATUS, hb_span(NULL, 0), hb_span(NULL, 0)));
+            if (hb_hs_waits_for(t) != 0) {
+                return HB_OK; /* the message itself waits for the caller's verdict */
+            }
+        }
         if (!stray && !hb_hs_expects(t, type)) { /* before its body is waited for */
             return HB_E_TLS_UNEXPECTED_MESSAGE;
         }

@@ -140,16 +140,12 @@ static enum hb_code on_key_exchange(struct hb_tls *t, struct hb_span body, uint8
     return hb_auth_check_signature(t, &c, hb_bld_span(&input));
 }
 
-/* CertificateStatus was announced but left out, which the server may do: judge without a staple. */
-static enum hb_code on_key_exchange_unstapled(struct hb_tls *t, struct hb_span body, uint8_t *next)
+/* CertificateStatus was announced but left out, which the server may do (RFC 6066 8): judge without a staple.
+ */
+static enum hb_code on_no_status(struct hb_tls *t, struct hb_span body, uint8_t *next)
 {
-    uint8_t to = HB_C12_KEY_EXCHANGE;
-
-    HB_TRY(hb_auth_judge(t, HB_C12_KEY_EXCHANGE, HB_C12_KEY_EXCHANGE, &to));
-    if (!hb_kx12_has_params(t)) {
-        return HB_E_TLS_UNEXPECTED_MESSAGE;
-    }
-    return on_key_exchange(t, body, next);
+    (void)body;
+    return hb_auth_judge(t, behind_certificate(t), HB_C12_VERIFYING, next);
 }
 
 static enum hb_code on_request(struct hb_tls *t, struct hb_span body, uint8_t *next)
@@ -293,7 +289,7 @@ const struct hb_hs_row hb_client12_rows[] = {
     /* in                      on                           do                         may leave to */
     { HB_C12_CERTIFICATE,      HB_MSG_CERTIFICATE,          on_certificate,            HB_TO(HB_C12_STATUS) | BEHIND_CERTIFICATE },
     { HB_C12_STATUS,           HB_MSG_CERTIFICATE_STATUS,   on_status,                 BEHIND_CERTIFICATE },
-    { HB_C12_STATUS,           HB_MSG_SERVER_KEY_EXCHANGE,  on_key_exchange_unstapled, HB_TO(HB_C12_REQUEST_OR_DONE) },
+    { HB_C12_STATUS,           HB_MSG_NO_STATUS,            on_no_status,              BEHIND_CERTIFICATE },
     { HB_C12_VERIFYING,        HB_MSG_VERIFIED,             on_verdict,                HB_TO(HB_C12_KEY_EXCHANGE) | HB_TO(HB_C12_REQUEST_OR_DONE) },
     { HB_C12_KEY_EXCHANGE,     HB_MSG_SERVER_KEY_EXCHANGE,  on_key_exchange,           HB_TO(HB_C12_REQUEST_OR_DONE) },
     { HB_C12_REQUEST_OR_DONE,  HB_MSG_CERTIFICATE_REQUEST,  on_request,                HB_TO(HB_C12_DONE) },

@@ -91,6 +91,7 @@ enum hb_hs_msg {
     HB_MSG_SIGNED,     /* the signature that was asked for is here */
     HB_MSG_VERIFIED,   /* the caller judged the peer's certificate */
     HB_MSG_DECRYPTED,  /* the premaster secret that was asked for is here */
+    HB_MSG_NO_STATUS,  /* TLS 1.2 client: another message came where a CertificateStatus may be left out */
     HB_MSG_CCS         /* TLS 1.2: a change_cipher_spec record */
 };
 
