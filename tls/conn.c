@@ -477,7 +477,7 @@ static enum hb_code on_plain_ccs(struct hb_tls *t, const uint8_t *p, const struc
 /* Early data is never read (RES-09): a data record that cannot be ours is dropped, within a budget. */
 static enum hb_code skip_early(struct hb_tls *t, size_t len)
 {
-    if (len > t->early_budget) {
+    if (len >= t->early_budget) { /* it was one more than what is passed over */
         return HB_E_TLS_EARLY_DATA_FLOOD;
     }
     t->early_budget -= (uint32_t)len;
@@ -521,9 +521,6 @@ static enum hb_code on_record(struct hb_tls *t, uint8_t *p, const struct hb_rec_
     uint8_t type = h->type;
     struct hb_span plain;
 
-    if (t->peer_closed) {
-        return HB_OK; /* ALR-04: whatever comes behind close_notify is ignored */
-    }
     if (h->type == HB_REC_CCS && (t->rd.suite == NULL || tls13_keys)) {
         return on_plain_ccs(t, p, h);
     }
@@ -561,6 +558,10 @@ static enum hb_code take_record(struct hb_tls *t, struct hb_span *data, bool *mo
     struct hb_rec_header h;
 
     *more = false;
+    if (t->peer_closed) { /* ALR-04: whatever comes behind close_notify is ignored, were it records or not */
+        t->in_len = 0;
+        return HB_OK;
+    }
     if (!t->first_seen && t->in_len > 0) {
         bool to_client = t->is_client && (t->in[0] == HB_REC_ALERT || t->in[0] == HB_REC_CCS);
         if (t->in[0] != HB_REC_HANDSHAKE &&

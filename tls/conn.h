@@ -38,7 +38,7 @@ struct hb_tls {
     uint16_t code;         /* enum hb_code: the first failure */
     uint16_t max_plain;    /* largest content of a record we may send */
     uint16_t num_updates;  /* key updates since the last data record */
-    uint32_t early_budget; /* bytes of early data still skipped; 0: none offered, or over */
+    uint32_t early_budget; /* bytes of early data still skipped, and one; 0: none offered, or over */
     uint32_t skip;         /* 1.2: bytes of a refused renegotiation's message still to be dropped */
     uint8_t head[4];       /* header of a message on the open connection, as far as it came */
     uint8_t head_len;

@@ -29,7 +29,7 @@ class Witness:
 
 @with_server
 def injection(w, server):
-    """GEN-03: OK, then an alert record, then the end; the injected command is never answered, never at the backend."""
+    """GEN-03, ATK-31: OK, then an alert record, then the end; the injected command is never answered, never at the backend."""
     rows = [('imap', b'a STARTTLS\r\nb NOOP\r\n', b'a OK Begin TLS negotiation now\r\n'),
             ('pop3', b'STLS\r\nCAPA\r\n', b'+OK Begin TLS negotiation\r\n'),
             ('smtp', b'EHLO c\r\nSTARTTLS\r\nNOOP\r\n', b'250-mail.test\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n'),

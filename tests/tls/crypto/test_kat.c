@@ -210,6 +210,7 @@ static bool sig_case(const struct vector *v, void *ctx)
     return ok;
 }
 
+/* ENG-04, PKI-05; ATK-35: among them paddings and digest infos that only look right. */
 static void signatures(void **state)
 {
     (void)state;

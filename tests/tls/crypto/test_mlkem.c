@@ -1,4 +1,4 @@
-/* ML-KEM-768 byte for byte (MLK-03 to MLK-06), and X25519MLKEM768 on top (T13-09, MLK-01). */
+/* ML-KEM-768 byte for byte (MLK-03, MLK-04, MLK-05, MLK-06), and X25519MLKEM768 on top (T13-09, MLK-01). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
