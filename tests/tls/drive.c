@@ -4,22 +4,25 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 /* clang-format off */
 const struct course courses[NUM_COURSES] = {
-    [C13]         = {"1.3",                      "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, false, false, false, false, false},
-    [C13_RETRY]   = {"1.3 retry",                "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, false, false, true,  false, false},
-    [C13_AUTH]    = {"1.3 client certificate",   "ecdsa-p256", 0x0304, HB_AUTH_REQUEST, true,  false, false, false, false, false},
-    [C13_NO_CERT] = {"1.3 client without one",   "ecdsa-p256", 0x0304, HB_AUTH_REQUEST, false, false, false, false, false, false},
-    [C13_PSK]     = {"1.3 PSK",                  NULL,         0x0304, HB_AUTH_OFF,     false, false, false, false, true,  false},
-    [C13_RESUMED] = {"1.3 resumed",              "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, true,  true,  false, false, false},
-    [C12]         = {"1.2",                      "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, false, false, false, false, false},
-    [C12_TICKET]  = {"1.2 ticket",               "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, true,  false, false, false, false},
-    [C12_RESUMED] = {"1.2 resumed",              "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, true,  true,  false, false, false},
-    [C12_AUTH]    = {"1.2 client certificate",   "ecdsa-p256", 0x0303, HB_AUTH_REQUEST, true,  false, false, false, false, false},
-    [C12_NO_CERT] = {"1.2 client without one",   "ecdsa-p256", 0x0303, HB_AUTH_REQUEST, false, false, false, false, false, false},
-    [C12_RSA]     = {"1.2 RSA key transport (T12-05, FREAK)", "rsa-kex", 0x0303, HB_AUTH_OFF, false, false, false, false, false, true},
+    [C13]         = {"1.3",                      "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, false, false, false, false, false, false},
+    [C13_RETRY]   = {"1.3 retry",                "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, false, false, true,  false, false, false},
+    [C13_AUTH]    = {"1.3 client certificate",   "ecdsa-p256", 0x0304, HB_AUTH_REQUEST, true,  false, false, false, false, false, false},
+    [C13_NO_CERT] = {"1.3 client without one",   "ecdsa-p256", 0x0304, HB_AUTH_REQUEST, false, false, false, false, false, false, false},
+    [C13_PSK]     = {"1.3 PSK",                  NULL,         0x0304, HB_AUTH_OFF,     false, false, false, false, true,  false, false},
+    [C13_RESUMED] = {"1.3 resumed",              "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, true,  true,  false, false, false, false},
+    [C12]         = {"1.2",                      "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, false, false, false, false, false, false},
+    [C12_TICKET]  = {"1.2 ticket",               "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, true,  false, false, false, false, false},
+    [C12_RESUMED] = {"1.2 resumed",              "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, true,  true,  false, false, false, false},
+    [C12_AUTH]    = {"1.2 client certificate",   "ecdsa-p256", 0x0303, HB_AUTH_REQUEST, true,  false, false, false, false, false, false},
+    [C12_NO_CERT] = {"1.2 client without one",   "ecdsa-p256", 0x0303, HB_AUTH_REQUEST, false, false, false, false, false, false, false},
+    [C12_RSA]     = {"1.2 RSA key transport (T12-05, FREAK)", "rsa-kex", 0x0303, HB_AUTH_OFF, false, false, false, false, false, true, false},
+    [C13_STAPLE]  = {"1.3 staple",               "ecdsa-p256", 0x0304, HB_AUTH_OFF,     false, false, false, false, false, false, true},
+    [C12_STAPLE]  = {"1.2 staple",               "ecdsa-p256", 0x0303, HB_AUTH_OFF,     false, false, false, false, false, false, true},
 };
 /* clang-format on */
 
@@ -79,6 +82,11 @@ void drive_start(struct drive *v, const struct course *c, bool test_client)
             config->suites[0] = hb_suite_find(0x009d);
             config->num_suites = 1;
         }
+    }
+    if (c->staple) {
+        struct hb_span der = duo_file(c->certs, ".good.ocsp");
+        assert_int_equal(hb_cred_store_staple(d->server.creds, der), HB_OK);
+        free((void *)(uintptr_t)der.p);
     }
     hb_tls_config_client_auth(d->server.config, c->auth);
     duo_connect(d, "mail.test", hb_span(NULL, 0));

@@ -11,7 +11,7 @@ struct course {
     const char *name, *certs;
     uint16_t version;
     enum hb_tls_auth auth;
-    bool client_cert, tickets, resumed, retry, psk, rsa;
+    bool client_cert, tickets, resumed, retry, psk, rsa, staple;
 };
 
 enum {
@@ -27,6 +27,8 @@ enum {
     C12_AUTH,
     C12_NO_CERT,
     C12_RSA,
+    C13_STAPLE,
+    C12_STAPLE,
     NUM_COURSES
 };
 extern const struct course courses[NUM_COURSES];
