@@ -17,11 +17,12 @@ struct gw_bundle {
     size_t total;
 };
 
-struct gw_bundle *gw_bundle_new(void)
+struct gw_bundle *gw_bundle_new(uint32_t generation)
 {
     struct gw_bundle *b = calloc(1, sizeof *b);
 
     if (b != NULL) {
+        b->generation = generation;
         b->answers = calloc(GW_ANSWERS_MAX, sizeof *b->answers);
         b->words = calloc(WORDS_MAX, sizeof *b->words);
     }
@@ -29,6 +30,20 @@ struct gw_bundle *gw_bundle_new(void)
         gw_bundle_free(&b);
     }
     return b;
+}
+
+void gw_bundle_forget(struct gw_bundle *b)
+{
+    for (unsigned i = 0; i < b->num; i++) {
+        if (b->answers[i].bytes != NULL) {
+            hb_wipe(b->answers[i].bytes, b->answers[i].len);
+        }
+        free(b->answers[i].bytes);
+        free(b->answers[i].name);
+    }
+    b->num = 0;
+    b->num_keys = 0;
+    b->total = 0;
 }
 
 void gw_bundle_free(struct gw_bundle **pb)
@@ -39,12 +54,8 @@ void gw_bundle_free(struct gw_bundle **pb)
     if (b == NULL) {
         return;
     }
-    for (unsigned i = 0; i < b->num; i++) {
-        if (b->answers[i].bytes != NULL) {
-            hb_wipe(b->answers[i].bytes, b->answers[i].len);
-        }
-        free(b->answers[i].bytes);
-        free(b->answers[i].name);
+    if (b->answers != NULL) {
+        gw_bundle_forget(b);
     }
     for (unsigned i = 0; i < b->num_words; i++) {
         free(b->words[i]);
@@ -171,7 +182,7 @@ static void put_without_keys(struct hb_bld *b, struct hb_span text)
         struct hb_span block = hb_span_skip(text, (size_t)(at - text.p));
         const uint8_t *line = memchr(block.p, '\n', block.len);
         size_t line_len = line != NULL ? (size_t)(line - block.p) : block.len;
-        if (memmem(block.p, line_len, "PRIVATE KEY", 11) == NULL) {
+        if (block.p == NULL || memmem(block.p, line_len, "PRIVATE KEY", 11) == NULL) {
             size_t n = (size_t)(at - text.p) + sizeof begin - 1;
             hb_bld_put(b, hb_span_head(text, n));
             text = hb_span_skip(text, n);
@@ -203,7 +214,7 @@ static void put_bytes(struct hb_bld *b, const struct gw_answer *a, bool keys)
 
 uint8_t *gw_bundle_pack(const struct gw_bundle *b, bool keys, size_t *len)
 {
-    size_t size = 5 + b->total + b->num * 12u;
+    size_t size = 5 + b->total + (size_t)b->num * 12;
 
     for (unsigned i = 0; i < b->num_words; i++) {
         size += 4 + strlen(b->words[i]);
@@ -279,13 +290,12 @@ static enum hb_code take_answers(struct hb_cur *c, struct gw_bundle *b)
 enum hb_code gw_bundle_unpack(struct hb_span bytes, uint32_t generation, struct gw_bundle **pb)
 {
     struct hb_cur c = hb_cur(bytes);
-    struct gw_bundle *b = gw_bundle_new();
+    struct gw_bundle *b = gw_bundle_new(generation);
 
     *pb = NULL;
     if (b == NULL) {
         return HB_E_NO_MEMORY;
     }
-    b->generation = generation;
     enum hb_code code = hb_cur_u8(&c) == FORMAT ? HB_OK : HB_E_INTERNAL;
     if (code == HB_OK) {
         code = take_words(&c, b);

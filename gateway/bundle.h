@@ -40,9 +40,12 @@ struct gw_answer {
 
 struct gw_bundle;
 
-struct gw_bundle *gw_bundle_new(void); /* NULL: out of memory */
+/* generation: stands in front of handles of keys that are not in it. NULL: out of memory. */
+struct gw_bundle *gw_bundle_new(uint32_t generation);
 /* Wipes and frees. */
 void gw_bundle_free(struct gw_bundle **b);
+/* Wipes the answers; the words stay. */
+void gw_bundle_forget(struct gw_bundle *b);
 /* What b was told; NULL: it was not asked. b may be NULL. */
 const struct gw_answer *gw_bundle_find(const struct gw_bundle *b, enum gw_source_kind kind, const char *name);
 /* Adds a copy; NULL: no room for it. */
@@ -56,7 +59,6 @@ const char *gw_bundle_word(const struct gw_bundle *b, unsigned i);
 const char *gw_bundle_key(const struct gw_bundle *b, unsigned i, size_t *len);
 /* File or folder number i to be watched; NULL beyond the end. */
 const char *gw_bundle_watched(const struct gw_bundle *b, unsigned i, enum gw_source_kind *kind);
-/* What stands in front of handles of keys that are not in b. */
 uint32_t gw_bundle_generation(const struct gw_bundle *b);
 
 /* b as bytes (wipe and free() them); NULL: out of memory. keys: with the private keys in it. */

@@ -90,6 +90,7 @@ struct gw_draft {
 enum gw_tell { GW_TELL_NOTHING, GW_TELL_COMMAND /* XCLIENT, ID */, GW_TELL_PROXY1, GW_TELL_PROXY2 };
 
 struct gw_listener_conf {
+    unsigned index;                 /* in the snapshot's list */
     const char *url, *backend_text; /* as written */
     const struct hb_proto *proto;
     bool implicit;
@@ -113,6 +114,9 @@ struct gw_conf {
     unsigned num_listeners, workers;
     enum gw_log_format log;
     bool debug;
+    bool keys_in_workers; /* no keeper */
+    bool sandbox;
+    const char *user, *control; /* of the draft; NULL: nobody said it */
     struct gw_timeouts timeouts;
 };
 

@@ -222,6 +222,27 @@ static unsigned load_workers(const struct gw_draft *d, struct gw_problems *p)
     return (unsigned)n;
 }
 
+static void load_processes(const struct gw_draft *d, struct gw_conf *conf, struct gw_problems *p)
+{
+    static const char *const holders[] = {"keeper", "worker"};
+    static const char *const switches[] = {"on", "off"};
+    const char *keys_where = d->keys_where != NULL ? d->keys_where : "keys";
+    const char *sandbox_where = d->sandbox_where != NULL ? d->sandbox_where : "sandbox";
+
+    conf->keys_in_workers = gw_choose(d->keys, holders, 2, "keys", keys_where, p) == 1;
+    conf->sandbox = gw_choose(d->sandbox, switches, 2, "sandbox", sandbox_where, p) == 0;
+    conf->user = d->user;
+    conf->control = d->control;
+    if (conf->keys_in_workers) {
+        gw_notice(p, keys_where, "keys = worker: private keys are in the processes that talk to the network",
+                  NULL);
+    }
+    if (!conf->sandbox) {
+        gw_notice(p, sandbox_where,
+                  "sandbox = off: processes keep their user, the file system and every system call", NULL);
+    }
+}
+
 struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
 {
     static const char *const formats[] = {"text", "json"};
@@ -239,6 +260,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
                     ? GW_LOG_JSON
                     : GW_LOG_TEXT;
     conf->debug = d->debug;
+    load_processes(d, conf, p);
     conf->timeouts = d->timeouts;
     conf->listeners = calloc(d->num_listeners > 0 ? d->num_listeners : 1, sizeof *conf->listeners);
     if (d->num_listeners == 0) {
@@ -249,6 +271,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         const struct gw_draft_listener *dl = &d->listeners[i];
         struct gw_listener_conf *lc = &conf->listeners[i];
         conf->num_listeners = i + 1;
+        lc->index = i;
         load_listen(dl, lc, p);
         gw_conf_backend(dl, lc, p);
         gw_conf_certs(d, dl, lc, p);

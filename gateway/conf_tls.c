@@ -4,6 +4,7 @@
 
 #include "source.h"
 #include "sysenv.h"
+#include <hb/builder.h>
 #include <hb/ct.h>
 #include <hb/hex.h>
 #include <hb/tls_info.h>
@@ -156,11 +157,13 @@ static char *own_secret(const char *listen, size_t *len)
     if (gw_source_ask(GW_SRC_SECRET, "", &random, &random_len) != 0) {
         return NULL;
     }
+    struct hb_bld b;
     *len = random_len + strlen(listen);
     char *both = malloc(*len);
     if (both != NULL) {
-        memcpy(both, random, random_len);
-        memcpy(both + random_len, listen, strlen(listen));
+        b = hb_bld(both, *len);
+        hb_bld_put(&b, hb_span(random, random_len));
+        hb_bld_str(&b, listen);
     }
     hb_wipe(random, random_len);
     free(random);

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 struct gw_worker;
+struct gw_ask;
 
 enum gw_end_state {
     END_NONE,       /* no handle */
@@ -27,6 +28,7 @@ enum gw_end_state {
 struct gw_end {
     uv_tcp_t tcp;       /* tcp.data: the session */
     struct hb_tls *tls; /* owned, or NULL: plaintext */
+    struct gw_ask *ask; /* owned by the worker's signer: what the handshake waits for; NULL: nothing */
     struct hb_buf held; /* bytes read but not yet taken by the protocol */
     uint64_t taken;     /* plaintext bytes received on this side */
     uint8_t state;      /* enum gw_end_state */

@@ -9,25 +9,24 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the system cuts it to net.core.somaxconn */
 
-static int fail(const struct gw_listener_conf *lc, const char *what, int fd)
+static int fail(const struct gw_listener_conf *lc, const char *what, int fd, char *why, size_t cap)
 {
-    char why[160];
-
-    (void)snprintf(why, sizeof why, "%s: %s: %s", lc->url, what, strerror(errno));
-    GW_LOG(GW_EV_START_ERROR, GW_STR("why", why));
+    (void)snprintf(why, cap, "%s: %s: %s", lc->url, what, strerror(errno));
     if (fd >= 0) {
         (void)close(fd);
     }
     return -1;
 }
 
-int gw_listener_bind(const struct gw_listener_conf *lc, bool shared)
+int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, size_t cap)
 {
     const struct sockaddr *addr = (const struct sockaddr *)&lc->addr;
     socklen_t len = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -35,23 +34,23 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared)
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
-        return fail(lc, "cannot make a socket", fd);
+        return fail(lc, "cannot make a socket", fd, why, cap);
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-        return fail(lc, "cannot share the port among workers", fd);
+        return fail(lc, "cannot share the port among workers", fd, why, cap);
     }
     if (addr->sa_family == AF_INET6) {
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     }
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-        return fail(lc, "cannot set TCP_NODELAY", fd);
+        return fail(lc, "cannot set TCP_NODELAY", fd, why, cap);
     }
     if (bind(fd, addr, len) != 0) {
-        return fail(lc, "cannot listen there", fd);
+        return fail(lc, "cannot listen there", fd, why, cap);
     }
     if (listen(fd, BACKLOG) != 0) {
-        return fail(lc, "cannot listen there", fd);
+        return fail(lc, "cannot listen there", fd, why, cap);
     }
     return fd;
 }
@@ -82,23 +81,47 @@ static void incoming(uv_stream_t *server, int status)
     take(l);
 }
 
-int gw_listener_start(struct gw_listener *l, struct gw_worker *w, const struct gw_listener_conf *lc, int fd)
+static void closed(uv_handle_t *handle)
 {
-    l->w = w;
-    l->lc = lc;
-    int rc = uv_tcp_init(&w->loop, &l->tcp);
+    free(handle->data);
+}
+
+bool gw_listener_start(struct gw_worker *w, const struct gw_listener_conf *lc, int fd)
+{
+    struct gw_listener *l = calloc(1, sizeof *l);
+    int rc = l != NULL ? uv_tcp_init(&w->loop, &l->tcp) : UV_ENOMEM;
+
     if (rc == 0) {
         l->tcp.data = l;
+        l->w = w;
+        l->lc = lc;
+        l->kept = true;
         rc = uv_tcp_open(&l->tcp, fd);
-    }
-    if (rc == 0) {
-        rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, incoming);
+        if (rc == 0) {
+            rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, incoming);
+            fd = -1; /* the handle's */
+        }
+        if (rc != 0) {
+            uv_close((uv_handle_t *)&l->tcp, closed);
+        }
+    } else {
+        free(l);
     }
     if (rc != 0) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
         GW_LOG(GW_EV_START_ERROR, GW_STR("listener", lc->url), GW_STR("why", uv_strerror(rc)));
-        return -1;
+        return false;
     }
-    return 0;
+    l->next = w->listeners;
+    w->listeners = l;
+    return true;
+}
+
+bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_listener_conf *b)
+{
+    return memcmp(&a->addr, &b->addr, sizeof a->addr) == 0; /* zeroed before they were filled in */
 }
 
 void gw_listener_resume(struct gw_listener *l)
@@ -111,9 +134,19 @@ void gw_listener_resume(struct gw_listener *l)
     }
 }
 
-void gw_listener_stop(struct gw_listener *l)
+void gw_listeners_stop(struct gw_worker *w, bool all)
 {
-    if (!uv_is_closing((const uv_handle_t *)&l->tcp)) {
-        uv_close((uv_handle_t *)&l->tcp, NULL);
+    struct gw_listener **at = &w->listeners;
+
+    while (*at != NULL) {
+        struct gw_listener *l = *at;
+        if (!all && l->kept) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        if (!uv_is_closing((const uv_handle_t *)&l->tcp)) {
+            uv_close((uv_handle_t *)&l->tcp, closed);
+        }
     }
 }

@@ -9,19 +9,25 @@ struct gw_worker;
 
 struct gw_listener {
     uv_tcp_t tcp;                      /* tcp.data: the listener */
+    struct gw_listener *next;          /* the worker's list */
     struct gw_worker *w;               /* borrowed */
     const struct gw_listener_conf *lc; /* borrowed from the snapshot */
+    bool kept;                         /* while a new snapshot is taken: it is in that, too */
     bool waiting; /* a connection is there that we have not taken: libuv does not ask again until we do */
 };
 
 /* A bound, non-blocking socket for lc, listening, with TCP_NODELAY set (accepted sockets inherit it); shared
- * lets several workers bind the same port (SO_REUSEPORT). -1 after logging why. */
-int gw_listener_bind(const struct gw_listener_conf *lc, bool shared);
-/* Serves fd in w's loop; l must stay where it is. HB_OK or HB_E_INTERNAL after logging why. */
-int gw_listener_start(struct gw_listener *l, struct gw_worker *w, const struct gw_listener_conf *lc, int fd);
+ * lets several workers bind the same port (SO_REUSEPORT). -1: why[] says why. */
+int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, size_t cap);
+/* Serves fd (which is the listener's from here on) in w's loop, and puts it into w's list. False after
+ * logging why. */
+bool gw_listener_start(struct gw_worker *w, const struct gw_listener_conf *lc, int fd);
+/* True if both listen in the same place. */
+bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_listener_conf *b);
 /* Takes a connection that was left waiting, if there is room again. */
 void gw_listener_resume(struct gw_listener *l);
-/* Closes the socket: connections not yet accepted are refused by the system. */
-void gw_listener_stop(struct gw_listener *l);
+/* Closes the sockets of those that are not kept (all: of all), and takes them from w's list; frees them in
+ * their close callbacks. */
+void gw_listeners_stop(struct gw_worker *w, bool all);
 
 #endif

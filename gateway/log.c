@@ -37,6 +37,14 @@ void gw_log_setup(enum gw_log_format format, bool debug)
     log_state.debug = debug;
 }
 
+void gw_log_prepare(void)
+{
+    time_t now = 0;
+    struct tm tm;
+
+    (void)gmtime_r(&now, &tm);
+}
+
 const char *gw_event_name(enum gw_event event)
 {
     return events[event].name;

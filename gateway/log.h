@@ -34,6 +34,8 @@ struct gw_field {
            sizeof((const struct gw_field[]){__VA_ARGS__}) / sizeof(struct gw_field))
 
 void gw_log_setup(enum gw_log_format format, bool debug);
+/* Before the file system is left: the C library reads its time zone once. */
+void gw_log_prepare(void);
 void gw_log(enum gw_event event, const struct gw_field *fields, size_t num);
 /* Formats one line (with its newline) into dst; returns its length. For gw_log and its tests. when: seconds
  * since 1970. */

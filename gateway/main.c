@@ -1,4 +1,6 @@
 /* main.c: the subcommands. Errors are lines on standard error and exit code 2. */
+#include "admin.h"
+#include "child.h"
 #include "explain.h"
 #include "supervisor.h"
 #include "version.h"
@@ -16,6 +18,7 @@ static const char help[] =
     "  hauberk check --config FILE                     0: good, 1: warnings, 2: errors, each with place\n"
     "  hauberk explain [LISTENER] --config FILE        every setting, and who said it\n"
     "  hauberk simulate [LISTENER] --config FILE       what its clients read, before TLS and inside it\n"
+    "  hauberk ctl status|reload|drain                 talks to one that runs (control = \"PATH\")\n"
     "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
     "\n"
     "  hauberk run --help                              all options of run\n";
@@ -24,8 +27,8 @@ static const char run_help[] =
     "hauberk run [options]: serves until SIGTERM; then says goodbye and ends\n"
     "\n"
     "  --listen URL          scheme://address:port, e.g. imap://127.0.0.1:1143 or imaps://[::1]:993\n"
-    "                        STARTTLS: imap pop3 smtp submission lmtp sieve acap\n"
-    "                        TLS from the first byte: imaps pop3s smtps submissions lmtps sieves acaps;\n"
+    "                        STARTTLS: imap pop3 smtp submission lmtp acap\n"
+    "                        TLS from the first byte: imaps pop3s smtps submissions lmtps acaps;\n"
     "                        tls (any TCP)\n"
     "                        no TLS: tcp (any TCP), for a backend with TLS\n"
     "  --backend B           the server of the --listen before it; pairs may repeat:\n"
@@ -91,17 +94,14 @@ static struct gw_conf *load(int argc, char **argv, struct gw_draft *draft, struc
 static int run(int argc, char **argv)
 {
     struct gw_problems problems = {0};
-    struct gw_draft *draft = gw_draft_new();
-    struct gw_conf *conf = load(argc, argv, draft, &problems);
-    int rc = 2;
+    struct gw_snapshot *snap = gw_snapshot_record(argc, argv, NULL, 1, &problems);
 
-    if (conf != NULL) {
-        gw_log_setup(conf->log, conf->debug);
-        rc = gw_run(conf);
+    (void)fputs(problems.text, stderr);
+    if (snap == NULL) {
+        return 2;
     }
-    gw_conf_free(&conf);
-    gw_draft_free(&draft);
-    return rc;
+    gw_log_setup(snap->conf->log, snap->conf->debug);
+    return gw_run(argc, argv, snap);
 }
 
 static int check(int argc, char **argv)
@@ -171,6 +171,11 @@ int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
     bool wants_help = argc > 2 && strcmp(argv[2], "--help") == 0;
+    int rc;
+
+    if (gw_child_main(argc, argv, &rc)) {
+        return rc;
+    }
 
     if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
         (void)fputs(help, stdout);
@@ -192,6 +197,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "explain") == 0 || strcmp(command, "simulate") == 0) {
         return look(argc - 2, argv + 2, strcmp(command, "simulate") == 0);
+    }
+    if (strcmp(command, "ctl") == 0) {
+        return gw_ctl(argc - 2, argv + 2);
     }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return version(argc - 2, argv + 2);

@@ -15,6 +15,7 @@
 #include "dial.h"
 #include "log.h"
 #include "session_log.h"
+#include "signer.h"
 #include "upstream.h"
 #include "upstream_tls.h"
 #include "worker.h"
@@ -60,7 +61,7 @@ static void end_session(struct gw_session *s, enum hb_code why)
     s->code = (uint16_t)why;
     s->last_phase = s->phase;
     s->phase = PH_DRAIN;
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.flush);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.flush);
 }
 
 static void free_session(struct gw_session *s)
@@ -75,6 +76,8 @@ static void free_session(struct gw_session *s)
         s->next->prev = s->prev;
     }
     hb_proto_free(&s->ps);
+    gw_signer_forget(w, &s->client);
+    gw_signer_forget(w, &s->backend);
     gw_dial_free(s);
     hb_tls_free(&s->client.tls);
     hb_tls_free(&s->backend.tls);
@@ -83,8 +86,9 @@ static void free_session(struct gw_session *s)
     env->release(env->ctx, s->announced, sizeof *s->announced);
     env->release(env->ctx, s->sni, s->sni_size);
     env->release(env->ctx, s->identity, s->identity_size);
+    struct gw_snapshot *snap = s->snap;
     env->release(env->ctx, s, sizeof *s);
-    gw_worker_session_gone(w);
+    gw_worker_session_gone(w, snap);
 }
 
 static void client_closed(uv_handle_t *handle)
@@ -131,7 +135,7 @@ static void client_shut(uv_shutdown_t *req, int status)
     }
     /* The peer reads our last bytes, an alert perhaps, before it closes; a close now could turn into a reset
      * that takes them from it (ALR-06, GEN-20). */
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.linger);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.linger);
 }
 
 /* Our side of the backend link ends, cleanly: behind close_notify if there is TLS on it. */
@@ -325,6 +329,7 @@ static void secured(struct gw_session *s)
     note_server_name(s);
     note_identity(s);
     s->phase = PH_SECURE;
+    s->w->stat->handshakes++;
     if (s->ps == NULL) { /* implicit TLS: the mail protocol begins only now */
         s->ps = hb_proto_new(s->lc->proto, &s->lc->proto_settings, s->w->env);
         if (s->ps == NULL) {
@@ -357,17 +362,18 @@ static void client_finished(struct gw_session *s)
     s->client_done = true; /* settle() passes it on behind what is still held */
 }
 
-static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
+static void tls_events(struct gw_session *s)
 {
     struct gw_worker *w = s->w;
     struct hb_tls_event event;
+    enum hb_tls_ev ev;
 
-    hb_tls_input(s->client.tls, wire, len);
     for (;;) {
         if (hb_bld_room(&w->sealed) < HB_TLS_FLIGHT_MAX) {
             gw_end_flush(&s->client, w, w->out_client);
         }
-        switch (hb_tls_next(s->client.tls, &w->sealed, &event)) {
+        ev = hb_tls_next(s->client.tls, &w->sealed, &event);
+        switch (ev) {
         case HB_TLS_NONE:
             return;
         case HB_TLS_READY:
@@ -381,17 +387,10 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
             break;
         case HB_TLS_VERIFY:
         case HB_TLS_SESSION:
-            break;          /* not asked for by a listener */
-        case HB_TLS_SIGN: { /* no key holder in this process: sign here */
-            uint8_t sig[1024];
-            size_t sig_len = 0;
-            enum hb_code code = hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input,
-                                             sig, sizeof sig, &sig_len);
-            hb_tls_signed(s->client.tls, hb_span(sig, code == HB_OK ? sig_len : 0));
-            break;
-        }
-        case HB_TLS_DECRYPT: /* only with keys that are elsewhere: none are yet */
-            hb_tls_decrypted(s->client.tls, hb_span(NULL, 0));
+            break; /* not asked for by a listener */
+        case HB_TLS_SIGN:
+        case HB_TLS_DECRYPT:
+            gw_signer_ask(s, &s->client, ev, &event.sign);
             break;
         case HB_TLS_CLOSED:
             if (!s->ended) {
@@ -405,6 +404,27 @@ static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
     }
 }
 
+static void tls_input(struct gw_session *s, uint8_t *wire, size_t len)
+{
+    hb_tls_input(s->client.tls, wire, len);
+    tls_events(s);
+}
+
+void gw_session_answered(struct gw_session *s, struct gw_end *e)
+{
+    s->w->out_client->stable = hb_span(NULL, 0);
+    s->w->out_backend->stable = hb_span(NULL, 0);
+    if (s->ended || e->tls == NULL) {
+        return;
+    }
+    if (e == &s->client) {
+        tls_events(s);
+    } else {
+        gw_upstream_tls_events(s);
+    }
+    settle(s);
+}
+
 /* UPGRADING, and every plaintext byte is with the kernel: TLS begins, with the residue if there is one. */
 static void begin_tls(struct gw_session *s)
 {
@@ -416,7 +436,7 @@ static void begin_tls(struct gw_session *s)
         return;
     }
     s->phase = PH_HANDSHAKE;
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.handshake);
     if (hb_buf_len(&s->client.held) > 0) {
         struct hb_buf residue = s->client.held;
         hb_buf_init(&s->client.held, GW_HELD_MAX);
@@ -431,7 +451,7 @@ static void begin_tls(struct gw_session *s)
 
 static void set_deadline(struct gw_session *s)
 {
-    const struct gw_timeouts *t = &s->w->conf->timeouts;
+    const struct gw_timeouts *t = &s->snap->conf->timeouts;
     uint32_t now = gw_worker_now(s->w);
 
     if (s->phase == PH_HEADER || s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN) {
@@ -481,10 +501,11 @@ static void backend_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void set_reading(struct gw_session *s)
 {
     const struct gw_phase_row *row = &gw_phases[s->phase];
-    bool client = row->client != RD_HOLD && (hb_buf_len(&s->client.held) == 0 || row->client == RD_HEADER) &&
+    bool client = row->client != RD_HOLD && s->client.ask == NULL &&
+                  (hb_buf_len(&s->client.held) == 0 || row->client == RD_HEADER) &&
                   gw_end_queued(&s->backend) < GW_HIGH_WATER &&
                   gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
-    bool backend = row->backend != RD_HOLD && hb_buf_len(&s->backend.held) == 0 &&
+    bool backend = row->backend != RD_HOLD && s->backend.ask == NULL && hb_buf_len(&s->backend.held) == 0 &&
                    gw_end_queued(&s->client) < GW_HIGH_WATER;
 
     gw_end_read(&s->client, client, alloc_client, client_read);
@@ -755,7 +776,7 @@ void gw_session_connected(struct gw_session *s, int status)
         }
         if (s->lc->backend_link == HB_PEER_IMPLICIT) {
             s->backend_handshake = true;
-            gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
+            gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.handshake);
             gw_upstream_tls_begin(s);
         } else if (gw_dial_needed(s->lc)) {
             gw_dial_begin(s);
@@ -774,6 +795,7 @@ void gw_session_connected(struct gw_session *s, int status)
 
 void gw_session_backend_closed(struct gw_session *s)
 {
+    gw_signer_forget(s->w, &s->backend);
     gw_dial_free(s);
     s->backend_handshake = false;
     if (s->client.state == END_NONE) {
@@ -894,11 +916,13 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     gw_end_init(&s->client, false);
     gw_end_init(&s->backend, true);
     s->w = w;
+    s->snap = gw_snapshot_ref(w->snap);
     s->lc = lc;
     s->at_line = true;
     s->id = ++w->next_id;
     s->started = uv_now(&w->loop);
     if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
+        (void)gw_snapshot_drop(&s->snap); /* the worker has it, too */
         env->release(env->ctx, s, sizeof *s);
         return false;
     }
@@ -911,6 +935,8 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     }
     w->sessions = s;
     w->num_sessions++;
+    w->stat->sessions++;
+    w->stat->sessions_now = w->num_sessions;
     if (uv_accept(server, (uv_stream_t *)&s->client.tcp) != 0) {
         gw_session_kill(s, HB_E_GW_CLIENT_RESET);
         return true;

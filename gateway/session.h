@@ -20,12 +20,14 @@ struct gw_worker;
 struct gw_session {
     struct gw_end client, backend;
     struct gw_worker *w;               /* borrowed: outlives us */
-    const struct gw_listener_conf *lc; /* borrowed from the worker's snapshot */
+    struct gw_snapshot *snap;          /* owned reference: the configuration we began with */
+    const struct gw_listener_conf *lc; /* borrowed from it */
     struct hb_proto_session *ps;       /* owned; NULL before an implicit handshake is done */
     struct gw_dial *dial;              /* owned; NULL unless the backend's link is being made ready */
     struct gw_proxy_addrs *announced;  /* owned; NULL unless a proxy said whom it speaks for */
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
+    uint32_t dialed;      /* the supervisor's number for the link it makes; 0: none */
     uint64_t id, started; /* started: milliseconds, monotonic */
     char *identity;       /* owned, identity_size bytes: whom the client's certificate names; NULL: nobody */
     char *sni;            /* owned, sni_size bytes; NULL without server_name */
@@ -57,7 +59,10 @@ void gw_session_kill(struct gw_session *s, enum hb_code why);
 /* s's timer went off. */
 void gw_session_deadline(struct gw_session *s);
 
-/* ---- for end.c and upstream.c ---- */
+/* ---- for end.c, upstream.c and signer.c ---- */
+
+/* What e's TLS connection waited for is there. */
+void gw_session_answered(struct gw_session *s, struct gw_end *e);
 
 /* Where the client comes from and which address of ours it came to; family 0: not known. */
 void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,

@@ -1,25 +1,57 @@
-/* supervisor.c: listening sockets first, then the workers.
- * Sockets are bound before the first fork, so "port taken" is one clear line and exit 2, whatever the number
- * of workers. A worker that dies takes only its own sessions; it is started again, at most once a second. */
+/* supervisor.c: children, signals, messages.
+ *
+ * Sockets are bound before the first child, so "port taken" is one clear line and exit 2. A process that dies
+ * is started again: at once if it had lived a while, else after a wait that doubles with each death. Workers
+ * take only their own sessions with them. When the keeper is started again, every worker gets a new socket to
+ * it. */
 #include "supervisor.h"
 
-#include "listener.h"
+#include "admin.h"
 #include "log.h"
-#include "worker.h"
+#include "sysenv.h"
 #include <errno.h>
+#include <poll.h>
+#include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stops; /* how often we were told to stop */
+#define LONG_LIFE   10000u /* milliseconds */
+#define FIRST_HOLD  250u
+#define LAST_HOLD   30000u
+#define FIRST_TRIES 3u
+
+static volatile sig_atomic_t stops, hangups; /* how often we were told */
 
 static void on_stop(int signum)
 {
     (void)signum;
     stops = stops < 2 ? stops + 1 : stops;
+}
+
+static void on_hangup(int signum)
+{
+    (void)signum;
+    hangups = 1;
+}
+
+static void on_child(int signum)
+{
+    (void)signum; /* only to interrupt ppoll */
+}
+
+uint64_t gw_now_ms(void)
+{
+    const struct hb_env *env = gw_sysenv();
+
+    return env->mono(env->ctx);
 }
 
 /* Every descriptor the system grants us: a session needs two. */
@@ -33,158 +65,496 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static bool bind_all(struct gw_conf *conf, int *fds, bool shared)
+static bool fail(const char *what, const char *why)
 {
-    for (unsigned i = 0; i < conf->num_listeners; i++) {
-        fds[i] = gw_listener_bind(&conf->listeners[i], shared);
-        if (fds[i] < 0) {
-            return false;
-        }
+    GW_LOG(GW_EV_START_ERROR, GW_STR("what", what), GW_STR("why", why));
+    return false;
+}
+
+/* ---- who the children are ---- */
+
+/* The user of the children: the configured one; "hauberk" if there is one, else "nobody". */
+static bool choose_user(struct gw_supervisor *sv)
+{
+    const struct gw_conf *conf = sv->snap->conf;
+    const struct passwd *pw = NULL;
+
+    sv->settings.sandbox = conf->sandbox;
+    sv->settings.root = geteuid() == 0;
+    sv->settings.log = conf->log;
+    sv->settings.debug = conf->debug;
+    if (!conf->sandbox) {
+        GW_LOG(GW_EV_SANDBOX_OFF, GW_U64("uid", (uint64_t)geteuid()));
+        return true;
     }
+    if (!sv->settings.root) {
+        GW_LOG(GW_EV_UNPRIVILEGED, GW_U64("uid", (uint64_t)geteuid()));
+        return true;
+    }
+    pw = getpwnam(conf->user != NULL ? conf->user : "hauberk");
+    if (pw == NULL && conf->user == NULL) {
+        pw = getpwnam("nobody");
+    }
+    if (pw == NULL) {
+        return fail("user", "there is no such user on this machine");
+    }
+    sv->settings.uid = pw->pw_uid;
+    sv->settings.gid = pw->pw_gid;
     return true;
 }
 
-static pid_t start_worker(struct gw_conf *conf, int *fds, unsigned id)
+static bool share_stat(struct gw_proc *p)
 {
-    unsigned num = conf->num_listeners;
-    pid_t pid = fork();
-
-    if (pid != 0) {
-        return pid;
+    p->stat_fd = memfd_create("hauberk-stat", MFD_CLOEXEC);
+    if (p->stat_fd < 0 || ftruncate(p->stat_fd, sizeof *p->stat) != 0) {
+        return fail("counters", strerror(errno));
     }
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    for (unsigned w = 0; w < conf->workers;
-         w++) { /* the others' sockets would take connections nobody serves */
-        for (unsigned i = 0; w != id && i < num; i++) {
-            (void)close(fds[w * num + i]);
+    void *mem = mmap(NULL, sizeof *p->stat, PROT_READ, MAP_SHARED, p->stat_fd, 0);
+    if (mem == MAP_FAILED) {
+        return fail("counters", strerror(errno));
+    }
+    p->stat = mem;
+    return true;
+}
+
+static bool make_procs(struct gw_supervisor *sv)
+{
+    const struct gw_conf *conf = sv->snap->conf;
+    bool good = true;
+
+    if (!conf->keys_in_workers) {
+        sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_KEEPER};
+    }
+    for (unsigned i = 0; i < conf->workers; i++) {
+        sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_WORKER, .id = i};
+    }
+    if (sv->control >= 0) {
+        sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_ADMIN};
+    }
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        sv->procs[i].sock = -1;
+        sv->procs[i].stat_fd = -1;
+        good = good && (sv->procs[i].role != GW_ROLE_WORKER || share_stat(&sv->procs[i]));
+    }
+    return good;
+}
+
+static struct gw_proc *keeper_of(struct gw_supervisor *sv)
+{
+    return sv->procs[0].role == GW_ROLE_KEEPER ? &sv->procs[0] : NULL;
+}
+
+/* A new pair of sockets between the keeper and a worker. */
+static void join(struct gw_supervisor *sv, struct gw_proc *worker)
+{
+    struct gw_proc *keeper = keeper_of(sv);
+    uint8_t mem[2];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+    int ends[2];
+
+    if (keeper == NULL || keeper->sock < 0 || worker->sock < 0 || !gw_ipc_pair(ends)) {
+        return;
+    }
+    hb_bld_u16(&b, (uint16_t)worker->id);
+    (void)gw_ipc_send(keeper->sock, GW_MSG_PEER, hb_bld_span(&b), &ends[0], 1);
+    (void)gw_ipc_send(worker->sock, GW_MSG_KEEPER, hb_span(NULL, 0), &ends[1], 1);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void bring(struct gw_supervisor *sv, struct gw_proc *p)
+{
+    if (p->role == GW_ROLE_WORKER) {
+        join(sv, p);
+        (void)gw_reload_give_conf(sv, p);
+    } else if (p->role == GW_ROLE_KEEPER) {
+        (void)gw_reload_give_keys(sv, p);
+        for (unsigned i = 0; i < sv->num_procs; i++) {
+            if (sv->procs[i].role == GW_ROLE_WORKER) {
+                join(sv, &sv->procs[i]);
+            }
         }
     }
-    int rc = gw_worker_run(conf, fds + (size_t)id * num, id);
-    _exit(rc);
 }
 
-static void tell_all(const pid_t *pids, unsigned num, int signum)
+static void start_proc(struct gw_supervisor *sv, struct gw_proc *p)
 {
-    for (unsigned i = 0; i < num; i++) {
-        if (pids[i] > 0) {
-            (void)kill(pids[i], signum);
+    int fd = p->role == GW_ROLE_WORKER ? p->stat_fd : p->role == GW_ROLE_ADMIN ? sv->control : -1;
+
+    p->ready = false;
+    p->due = 0;
+    p->born = gw_now_ms();
+    p->starts++;
+    p->oldest = sv->snap->generation;
+    p->sock = gw_child_start(p->role, p->id, &sv->settings, fd, &p->pid);
+    if (p->pid < 0) {
+        p->pid = 0;
+        p->due = p->born + LAST_HOLD;
+    }
+    if (p->sock >= 0) {
+        bring(sv, p);
+    }
+}
+
+/* ---- their ends ---- */
+
+static const char *name_of(const struct gw_proc *p)
+{
+    return p->role == GW_ROLE_WORKER ? "worker" : p->role == GW_ROLE_KEEPER ? "keeper" : "admin";
+}
+
+static void tell_workers(struct gw_supervisor *sv, enum gw_msg type, struct hb_span body)
+{
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].sock >= 0) {
+            (void)gw_ipc_send(sv->procs[i].sock, type, body, NULL, 0);
         }
     }
 }
 
-static void close_all(const struct gw_conf *conf, const int *fds)
+void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds)
 {
-    for (size_t i = 0; i < (size_t)conf->num_listeners * conf->workers; i++) {
-        (void)close(fds[i]);
+    uint8_t mem[4];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    if (sv->draining) {
+        return;
+    }
+    sv->draining = true;
+    gw_ports_close(&sv->ports); /* ours would go on taking connections nobody serves */
+    hb_bld_u32(&b, seconds);
+    tell_workers(sv, GW_MSG_DRAIN, hb_bld_span(&b));
+}
+
+static void give_up(struct gw_supervisor *sv)
+{
+    sv->rc = 2;
+    sv->draining = true;
+    gw_ports_close(&sv->ports);
+    tell_workers(sv, GW_MSG_STOP, hb_span(NULL, 0));
+}
+
+static void hold_back(struct gw_proc *p)
+{
+    uint64_t now = gw_now_ms();
+
+    p->fails = now - p->born >= LONG_LIFE ? 0 : p->fails + 1;
+    uint64_t wait = p->fails < 2 ? 0 : (uint64_t)FIRST_HOLD << (p->fails - 2 < 8 ? p->fails - 2 : 8);
+    wait = wait < LAST_HOLD ? wait : LAST_HOLD;
+    p->due = now + wait;
+    if (wait > 0) {
+        GW_LOG(GW_EV_CHILD_HELD, GW_STR("what", name_of(p)), GW_U64("id", p->id), GW_U64("times", p->fails),
+               GW_U64("milliseconds", wait));
     }
 }
 
-/* Waits for children and signals; restarts what died, passes stops on, returns when all are gone. */
-static int watch(struct gw_conf *conf, int *fds, pid_t *pids, const sigset_t *wait_mask)
+static void child_ended(struct gw_supervisor *sv, struct gw_proc *p, int pid, int status)
 {
-    unsigned alive = conf->workers;
+    p->pid = 0;
+    if (p->sock >= 0) {
+        (void)close(p->sock);
+        p->sock = -1;
+    }
+    p->oldest = UINT32_MAX;
+    if (sv->draining) {
+        return;
+    }
+    bool at_start = !sv->was_ready && !p->ready;
+    if (!at_start || WIFSIGNALED(status)) {
+        GW_LOG(p->role == GW_ROLE_WORKER ? GW_EV_WORKER_DIED : GW_EV_CHILD_DIED, GW_STR("what", name_of(p)),
+               GW_U64("worker", p->id), GW_U64("pid", (uint64_t)pid),
+               GW_U64("status", (uint64_t)(unsigned)status));
+    }
+    hold_back(p);
+    if (at_start && (!WIFSIGNALED(status) || p->fails >= FIRST_TRIES)) { /* it has said why */
+        give_up(sv);
+    }
+    gw_reload_forget(sv);
+    gw_order_reloaded(sv);
+}
+
+static void reap(struct gw_supervisor *sv)
+{
+    int status;
+    int pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (unsigned i = 0; i < sv->num_procs; i++) {
+            if (sv->procs[i].pid == pid) {
+                child_ended(sv, &sv->procs[i], pid, status);
+            }
+        }
+    }
+}
+
+/* ---- unix sockets of backends, which workers cannot reach ---- */
+
+static const struct gw_listener_conf *find_listener(const struct gw_supervisor *sv, uint32_t generation,
+                                                    unsigned index)
+{
+    const struct gw_snapshot *snap = sv->snap;
+
+    for (unsigned i = 0; i < sv->num_old && snap->generation != generation; i++) {
+        snap = sv->old[i];
+    }
+    return snap->generation == generation && index < snap->conf->num_listeners ? &snap->conf->listeners[index]
+                                                                               : NULL;
+}
+
+static void dial(struct gw_supervisor *sv, const struct gw_proc *worker)
+{
+    struct hb_cur *c = &sv->in.body;
+    uint32_t number = hb_cur_u32(c);
+    uint32_t generation = hb_cur_u32(c);
+    const struct gw_listener_conf *lc = find_listener(sv, generation, hb_cur_u16(c));
+    uint8_t mem[8];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    if (!hb_cur_end(c) || lc == NULL || lc->backend.ss_family != AF_UNIX) {
+        return;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool good =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&lc->backend, sizeof(struct sockaddr_un)) == 0;
+    hb_bld_u32(&b, number);
+    hb_bld_u32(&b, good ? 0 : (uint32_t)errno);
+    (void)gw_ipc_try(worker->sock, GW_MSG_DIALED, hb_bld_span(&b), &fd, good ? 1 : 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
+{
+    struct gw_ipc_in *m = &sv->in;
+
+    if (m->type == GW_MSG_READY && p->role == GW_ROLE_WORKER) {
+        p->generation = hb_cur_u32(&m->body);
+        p->ready = true;
+        sv->was_ready = true;
+        gw_order_reloaded(sv);
+    } else if (m->type == GW_MSG_OLDEST && p->role == GW_ROLE_WORKER) {
+        p->oldest = hb_cur_u32(&m->body);
+        gw_reload_forget(sv);
+    } else if (m->type == GW_MSG_DIAL && p->role == GW_ROLE_WORKER) {
+        dial(sv, p);
+    } else if (m->type == GW_MSG_ASK && p->role == GW_ROLE_ADMIN) {
+        gw_order(sv, p);
+    }
+}
+
+static void listen_to(struct gw_supervisor *sv, struct gw_proc *p)
+{
+    while (p->sock >= 0) {
+        enum gw_ipc_result r = gw_ipc_recv(p->sock, &sv->in);
+        if (r == GW_IPC_NONE) {
+            return;
+        }
+        if (r == GW_IPC_GONE) { /* its end is waitpid's to tell; one that babbles is ended */
+            (void)close(p->sock);
+            p->sock = -1;
+            (void)kill(p->pid, SIGKILL);
+            return;
+        }
+        take_message(sv, p);
+        gw_ipc_done(&sv->in);
+    }
+}
+
+static bool any_left(const struct gw_supervisor *sv, bool workers_only)
+{
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (sv->procs[i].pid > 0 && (!workers_only || sv->procs[i].role == GW_ROLE_WORKER)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The workers are gone: the others have nobody to be there for. */
+static void end_helpers(struct gw_supervisor *sv)
+{
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (sv->procs[i].pid > 0 && sv->procs[i].sock >= 0) {
+            (void)gw_ipc_try(sv->procs[i].sock, GW_MSG_STOP, hb_span(NULL, 0), NULL, 0);
+        }
+    }
+}
+
+static void start_due(struct gw_supervisor *sv, uint64_t now)
+{
+    for (unsigned i = 0; i < sv->num_procs && !sv->draining; i++) {
+        struct gw_proc *p = &sv->procs[i];
+        if (p->pid == 0 && p->due <= now) {
+            start_proc(sv, p);
+        }
+    }
+}
+
+static int next_wait(const struct gw_supervisor *sv, uint64_t now)
+{
+    uint64_t due = now + 60000;
+
+    for (unsigned i = 0; i < sv->num_procs && !sv->draining; i++) {
+        const struct gw_proc *p = &sv->procs[i];
+        due = p->pid == 0 && p->due < due ? p->due : due;
+    }
+    uint64_t watch = gw_watch_due(&sv->watch);
+    due = watch < due && !sv->draining ? watch : due;
+    return due > now ? (int)(due - now) : 0;
+}
+
+static void wait_for_something(struct gw_supervisor *sv, const sigset_t *mask)
+{
+    struct pollfd fds[GW_MAX_CHILDREN + 1];
+    int wait = next_wait(sv, gw_now_ms());
+    struct timespec ts = {wait / 1000, (long)(wait % 1000) * 1000000};
+
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        fds[i] = (struct pollfd){sv->procs[i].sock, POLLIN, 0};
+    }
+    fds[sv->num_procs] = (struct pollfd){sv->watch.fd, POLLIN, 0};
+    if (ppoll(fds, sv->num_procs + 1, &ts, mask) <= 0) {
+        return;
+    }
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (fds[i].revents != 0) {
+            listen_to(sv, &sv->procs[i]);
+        }
+    }
+    if (fds[sv->num_procs].revents != 0) {
+        gw_watch_events(&sv->watch);
+    }
+}
+
+static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
+{
     int told = 0;
-    int rc = 0;
+    char text[512];
 
-    while (alive > 0) {
-        if (told == 0 && stops > 0) {
-            close_all(conf, fds); /* ours would go on taking connections nobody serves */
-        }
-        while (told < stops) {
-            tell_all(pids, conf->workers, SIGTERM);
-            told++;
-        }
-        int status;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
-        if (pid <= 0) {
-            (void)sigsuspend(wait_mask); /* SIGCHLD, SIGTERM and SIGINT are blocked outside of here */
-            continue;
-        }
-        for (unsigned i = 0; i < conf->workers; i++) {
-            if (pids[i] != pid) {
-                continue;
+    while (any_left(sv, sv->draining) || !sv->draining) {
+        start_due(sv, gw_now_ms());
+        wait_for_something(sv, mask);
+        for (; told < stops; told++) {
+            if (!sv->draining) {
+                gw_supervisor_drain(sv, 0);
+            } else {
+                tell_workers(sv, GW_MSG_STOP, hb_span(NULL, 0));
             }
-            if (told > 0) {
-                pids[i] = 0;
-                alive--;
-                break;
-            }
-            GW_LOG(GW_EV_WORKER_DIED, GW_U64("worker", i), GW_U64("pid", (uint64_t)pid),
-                   GW_U64("status", (uint64_t)(unsigned)status));
-            (void)sleep(1);
-            pids[i] = start_worker(conf, fds, i);
-            if (pids[i] < 0) { /* the others go on; without any of them there is nothing to watch */
-                GW_LOG(GW_EV_START_ERROR, GW_STR("why", strerror(errno)));
-                alive--;
-                rc = 2;
-            }
+        }
+        reap(sv);
+        if (hangups > 0 && !sv->draining) {
+            hangups = 0;
+            (void)gw_reload(sv, true, "SIGHUP", text, sizeof text);
+        }
+        if (!sv->draining && gw_watch_changed(&sv->watch)) {
+            (void)gw_reload(sv, false, "files changed", text, sizeof text);
+        }
+        gw_log_tick();
+    }
+    end_helpers(sv);
+    while (any_left(sv, false)) {
+        reap(sv);
+        if (any_left(sv, false)) {
+            wait_for_something(sv, mask);
         }
     }
-    return rc;
 }
 
-static void on_child(int signum)
+static void take_signals(sigset_t *before)
 {
-    (void)signum; /* only to interrupt sigsuspend */
-}
-
-static int run_workers(struct gw_conf *conf, int *fds)
-{
-    pid_t *pids = calloc(conf->workers, sizeof *pids);
+    struct sigaction stop = {.sa_handler = on_stop};
+    struct sigaction hangup = {.sa_handler = on_hangup};
+    struct sigaction child = {.sa_handler = on_child};
     sigset_t block;
-    sigset_t before;
 
-    if (pids == NULL) {
-        return 2;
-    }
+    (void)signal(SIGPIPE, SIG_IGN); /* a write to who is gone is a code, not the end */
     (void)sigemptyset(&block);
     (void)sigaddset(&block, SIGCHLD);
     (void)sigaddset(&block, SIGTERM);
     (void)sigaddset(&block, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &block, &before);
-    struct sigaction stop = {.sa_handler = on_stop};
-    struct sigaction child = {.sa_handler = on_child};
+    (void)sigaddset(&block, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &block, before);
     (void)sigaction(SIGTERM, &stop, NULL);
     (void)sigaction(SIGINT, &stop, NULL);
+    (void)sigaction(SIGHUP, &hangup, NULL);
     (void)sigaction(SIGCHLD, &child, NULL);
-    int rc = 0;
-    for (unsigned i = 0; i < conf->workers && rc == 0; i++) {
-        pids[i] = start_worker(conf, fds, i);
-        if (pids[i] < 0) {
-            GW_LOG(GW_EV_START_ERROR, GW_STR("why", strerror(errno)));
-            tell_all(pids, i, SIGTERM);
-            rc = 2;
-        }
-    }
-    if (rc == 0) {
-        rc = watch(conf, fds, pids, &before);
-    }
-    free(pids);
-    return rc;
 }
 
-int gw_run(struct gw_conf *conf)
+static void end(struct gw_supervisor *sv)
 {
-    bool shared = conf->workers > 1;
-    size_t num = (size_t)conf->num_listeners * conf->workers;
-    int *fds = calloc(num, sizeof *fds);
-    int rc = 0;
+    gw_ports_close(&sv->ports);
+    gw_watch_close(&sv->watch);
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        struct gw_proc *p = &sv->procs[i];
+        if (p->sock >= 0) {
+            (void)close(p->sock);
+        }
+        if (p->stat != NULL) {
+            (void)munmap(p->stat, sizeof *p->stat);
+        }
+        if (p->stat_fd >= 0) {
+            (void)close(p->stat_fd);
+        }
+    }
+    while (sv->num_old > 0) {
+        (void)gw_snapshot_drop(&sv->old[--sv->num_old]);
+    }
+    (void)gw_snapshot_drop(&sv->snap);
+}
 
-    if (fds == NULL) {
+int gw_run(int argc, char **argv, struct gw_snapshot *snap)
+{
+    struct gw_supervisor *sv = calloc(1, sizeof *sv);
+    sigset_t before;
+    char why[256];
+    char *control;
+
+    if (sv == NULL) {
+        (void)gw_snapshot_drop(&snap);
         return 2;
     }
-    (void)signal(SIGPIPE, SIG_IGN); /* a write to a peer that is gone is a code, not the end of everybody */
+    control = snap->conf->control != NULL ? strdup(snap->conf->control) : NULL; /* a reload may forget it */
+    sv->argc = argc;
+    sv->argv = argv;
+    sv->snap = snap;
+    sv->generation = snap->generation;
+    sv->ports.workers = snap->conf->workers;
+    sv->num_workers = snap->conf->workers;
+    sv->control = -1;
+    sv->watch.fd = -1;
+    sv->born = gw_now_ms();
     raise_descriptor_limit();
-    for (unsigned i = 0; i < conf->workers && rc == 0; i++) {
-        rc = bind_all(conf, fds + (size_t)i * conf->num_listeners, shared) ? 0 : 2;
+    bool good = gw_ports_open(&sv->ports, snap->conf, why, sizeof why);
+    if (!good) {
+        GW_LOG(GW_EV_START_ERROR, GW_STR("why", why));
     }
-    if (rc == 0) {
-        rc = shared ? run_workers(conf, fds) : gw_worker_run(conf, fds, 0);
+    unsigned added;
+    unsigned removed;
+    gw_ports_settle(&sv->ports, &added, &removed);
+    take_signals(&before);
+    if (good && snap->conf->control != NULL) {
+        sv->control = gw_control_open(snap->conf->control, why, sizeof why);
+        good = sv->control >= 0 || fail("control", why);
     }
-    free(fds);
+    if (good && gw_child_prepare() && choose_user(sv) && make_procs(sv)) {
+        if (sv->settings.sandbox) {
+            gw_sandbox_no_dumps();
+        }
+        gw_watch_begin(&sv->watch, snap->bundle);
+        watch_over(sv, &before);
+    } else {
+        sv->rc = 2;
+    }
+    int rc = sv->rc;
+    if (sv->control >= 0) {
+        (void)close(sv->control);
+        (void)unlink(control != NULL ? control : "");
+    }
+    end(sv);
+    free(control);
+    free(sv);
     return rc;
 }

@@ -1,12 +1,82 @@
-/* supervisor.h: binds, forks, waits; parses nothing from the network. */
+/* supervisor.h: the first process: binds, starts the others, watches over them, brings configurations.
+ *
+ * It parses nothing from the network, and has no loop but a poll. What it reads are
+ * files of the operator's and short messages of its own children.
+ *
+ *   supervisor.c  the loop: children, signals, messages
+ *   reload.c      a new generation: built whole, then handed out, or refused whole
+ *   watch.c       files that changed
+ *   orders.c      what `hauberk ctl` asks */
 #ifndef GW_SUPERVISOR_H
 #define GW_SUPERVISOR_H
 
-#include "conf.h"
+#include "child.h"
+#include "ipc.h"
+#include "keeper.h"
+#include "ports.h"
+#include "snapshot.h"
+#include "stat.h"
+#include "watch.h"
 
-/* Runs the gateway on a checked configuration until it is told to stop. With one worker the process itself
- * is the worker; with more, each is a forked child with listening sockets of its own on the same ports, and a
- * worker that dies is started again. Returns the exit code: 0, or 2 after a start error it reported. */
-int gw_run(struct gw_conf *conf);
+#define GW_MAX_CHILDREN (GW_MAX_WORKERS + 2u)
+
+struct gw_proc {
+    enum gw_role role;
+    unsigned id;
+    int pid;                /* 0: not running */
+    int sock;               /* -1: none */
+    uint64_t born, due;     /* milliseconds; due: when it is started (again) */
+    unsigned starts, fails; /* fails: deaths in a row, each soon after birth */
+    bool ready;
+    uint32_t generation, oldest; /* worker: in force there; the oldest a session of it uses */
+    int stat_fd;                 /* worker: shared counters */
+    struct gw_stat *stat;
+};
+
+struct gw_supervisor {
+    int argc;
+    char **argv;                                    /* of `hauberk run`: what a reload loads again */
+    struct gw_snapshot *snap;                       /* owned: in force */
+    struct gw_snapshot *old[GW_KEEPER_GENERATIONS]; /* owned: generations that sessions still use */
+    unsigned num_old;
+    uint32_t generation; /* the last number given out */
+    struct gw_ports ports;
+    struct gw_proc procs[GW_MAX_CHILDREN];
+    unsigned num_procs, num_workers;
+    struct gw_child_settings settings;
+    struct gw_watch watch;
+    int control; /* the control socket; -1: none */
+    uint64_t born;
+    bool was_ready; /* a worker has served: what fails from here on is not the start */
+    bool draining;
+    int rc;
+    char last_reload[512];
+    struct {
+        bool waiting;
+        uint32_t client;
+    } reload_asked; /* who is told when every worker has the new generation */
+    struct gw_ipc_in in;
+};
+
+/* Runs the gateway until it is told to stop. snap becomes its own. argv: the arguments of run. Returns the
+ * exit code: 0, or 2 after a start error it reported. */
+int gw_run(int argc, char **argv, struct gw_snapshot *snap);
+
+/* ---- between the files of the supervisor ---- */
+
+uint64_t gw_now_ms(void);
+/* Tells every worker to say goodbye, spread over so many seconds, and end. */
+void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds);
+/* reload.c: loads everything anew (config: the text of the configuration, too). text[] says how it went. */
+bool gw_reload(struct gw_supervisor *sv, bool config, const char *why, char *text, size_t cap);
+/* Brings a process that was just started what it needs. */
+bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
+bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);
+/* Workers have said what they still use: forgets the rest. */
+void gw_reload_forget(struct gw_supervisor *sv);
+/* orders.c: an ASK that is in sv->in. */
+void gw_order(struct gw_supervisor *sv, struct gw_proc *admin);
+/* Answers who waits for a reload, if it is complete. */
+void gw_order_reloaded(struct gw_supervisor *sv);
 
 #endif

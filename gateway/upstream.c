@@ -9,14 +9,32 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is. */
+/* A worker in the sandbox has neither paths nor sockets of this kind: the supervisor connects, to the backend
+ * of this listener and nowhere else. */
+static int have_it_connected(struct gw_session *s)
+{
+    uint8_t mem[10];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    s->dialed = ++s->w->num_dialed;
+    hb_bld_u32(&b, s->dialed);
+    hb_bld_u32(&b, s->snap->generation);
+    hb_bld_u16(&b, (uint16_t)s->lc->index);
+    return gw_ipc_try(s->w->supervisor, GW_MSG_DIAL, hb_bld_span(&b), NULL, 0) ? UV_EAGAIN : UV_ECONNREFUSED;
+}
+
+/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is.
+ * UV_EAGAIN: gw_upstream_dialed() goes on. */
 static int connect_unix(struct gw_session *s, const struct sockaddr *addr)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -errno : 0;
 
+    if (rc == -ENOSYS) {
+        return have_it_connected(s);
+    }
     if (rc == 0 && connect(fd, addr, sizeof(struct sockaddr_un)) != 0) {
-        rc = -errno; /* EAGAIN: its queue is full */
+        rc = errno == EAGAIN ? UV_ECONNREFUSED : -errno; /* EAGAIN: its queue is full */
     }
     if (rc == 0) {
         rc = uv_tcp_open(&s->backend.tcp, fd);
@@ -25,6 +43,27 @@ static int connect_unix(struct gw_session *s, const struct sockaddr *addr)
         (void)close(fd);
     }
     return rc;
+}
+
+void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m)
+{
+    uint32_t number = hb_cur_u32(&m->body);
+    uint32_t error = hb_cur_u32(&m->body);
+    struct gw_session *s = w->sessions; /* the newest first: it is not far */
+
+    while (s != NULL && s->dialed != number) {
+        s = s->next;
+    }
+    if (s == NULL || s->backend.state != END_CONNECTING) {
+        return; /* closed meanwhile */
+    }
+    s->dialed = 0;
+    int fd = gw_ipc_take_fd(m);
+    int rc = error != 0 || fd < 0 ? UV_ECONNREFUSED : uv_tcp_open(&s->backend.tcp, fd);
+    if (rc != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    gw_session_connected(s, rc);
 }
 
 struct connect_req {
@@ -60,7 +99,9 @@ void gw_upstream_connect(struct gw_session *s)
             s->backend.state = END_CONNECTING;
             rc = connect_unix(s, addr);
         }
-        gw_session_connected(s, rc);
+        if (rc != UV_EAGAIN) {
+            gw_session_connected(s, rc);
+        }
         return;
     }
     struct connect_req *r = env->alloc(env->ctx, sizeof *r);

@@ -10,4 +10,8 @@ void gw_upstream_connect(struct gw_session *s);
 /* Closes the link; gw_session_backend_closed() is called later. */
 void gw_upstream_close(struct gw_session *s, bool reset);
 
+struct gw_ipc_in;
+/* A link that the supervisor made, or could not make. */
+void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "session_log.h"
+#include "signer.h"
 #include "worker.h"
 
 void gw_upstream_cache_init(struct gw_upstream_cache *cache)
@@ -24,41 +25,47 @@ void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_en
 
 void gw_upstream_had_starttls(struct gw_session *s, bool had)
 {
-    bool *mem = &s->w->upstream_sessions->had_starttls[s->lc - s->w->conf->listeners];
+    bool *mem = &s->w->upstream_sessions->had_starttls[s->lc->index];
 
-    *mem = *mem || had;
+    *mem = *mem || (had && s->snap == s->w->snap);
 }
 
 bool gw_upstream_has_had(const struct gw_session *s)
 {
-    return s->w->upstream_sessions->had_starttls[s->lc - s->w->conf->listeners];
+    return s->w->upstream_sessions->had_starttls[s->lc->index];
 }
 
+/* NULL: s is older than the configuration, and another backend may have its place by now. */
 static struct hb_buf *kept(struct gw_session *s)
 {
-    return &s->w->upstream_sessions->last[s->lc - s->w->conf->listeners];
+    return s->snap != s->w->snap ? NULL : &s->w->upstream_sessions->last[s->lc->index];
 }
 
 static void keep(struct gw_session *s, struct hb_span session)
 {
     struct hb_buf *b = kept(s);
 
+    if (b == NULL) {
+        return;
+    }
     hb_buf_clear(b, s->w->env);
     if (hb_buf_add(b, s->w->env, session) != HB_OK) {
         hb_buf_clear(b, s->w->env); /* no memory: the next handshake is a full one */
     }
 }
 
-static void events(struct gw_session *s)
+void gw_upstream_tls_events(struct gw_session *s)
 {
     struct gw_worker *w = s->w;
     struct hb_tls_event event;
+    enum hb_tls_ev ev;
 
     for (;;) {
         if (hb_bld_room(&w->sealed_backend) < HB_TLS_FLIGHT_MAX) {
             gw_end_flush(&s->backend, w, w->out_backend);
         }
-        switch (hb_tls_next(s->backend.tls, &w->sealed_backend, &event)) {
+        ev = hb_tls_next(s->backend.tls, &w->sealed_backend, &event);
+        switch (ev) {
         case HB_TLS_NONE:
             return;
         case HB_TLS_READY:
@@ -73,16 +80,10 @@ static void events(struct gw_session *s)
         case HB_TLS_VERIFY:
             hb_tls_verified(s->backend.tls, HB_OK);
             break;
-        case HB_TLS_SIGN: {
-            uint8_t sig[1024];
-            size_t len = 0;
-            enum hb_code code = hb_cred_sign(event.sign.cred, w->env, event.sign.scheme, event.sign.input,
-                                             sig, sizeof sig, &len);
-            hb_tls_signed(s->backend.tls, hb_span(sig, code == HB_OK ? len : 0));
-            break;
-        }
+        case HB_TLS_SIGN:
         case HB_TLS_DECRYPT:
-            break; /* a server's */
+            gw_signer_ask(s, &s->backend, ev, &event.sign);
+            break;
         case HB_TLS_CLOSED:
             gw_session_backend_said_bye(s);
             break;
@@ -99,17 +100,19 @@ void gw_upstream_tls_begin(struct gw_session *s)
     struct hb_buf *session = kept(s);
 
     s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, s->lc->backend_name,
-                                       hb_buf_span(session));
-    hb_buf_clear(session, s->w->env); /* once each (RES-08) */
+                                       session != NULL ? hb_buf_span(session) : hb_span(NULL, 0));
+    if (session != NULL) {
+        hb_buf_clear(session, s->w->env); /* once each (RES-08) */
+    }
     if (s->backend.tls == NULL) {
         gw_session_backend_failed(s, HB_E_NO_MEMORY);
         return;
     }
-    events(s);
+    gw_upstream_tls_events(s);
 }
 
 void gw_upstream_tls_input(struct gw_session *s, uint8_t *wire, size_t len)
 {
     hb_tls_input(s->backend.tls, wire, len);
-    events(s);
+    gw_upstream_tls_events(s);
 }

@@ -21,4 +21,7 @@ void gw_upstream_tls_begin(struct gw_session *s);
 /* Bytes from the backend, changed in place; plaintext goes to gw_session_backend_data(). */
 void gw_upstream_tls_input(struct gw_session *s, uint8_t *wire, size_t len);
 
+/* What TLS has to tell, after something it waited for came from elsewhere. */
+void gw_upstream_tls_events(struct gw_session *s);
+
 #endif

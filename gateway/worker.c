@@ -1,19 +1,27 @@
-/* worker.c: the loop, its buffers, its signals; draining.
- * SIGTERM or SIGINT: listeners close, every session is told goodbye as its protocol wants it (R13), and the
- * loop ends with the last one or at the drain deadline; a second signal ends at once. */
+/* worker.c: the loop, its buffers; what the supervisor says: a new configuration, a new keeper, drain, stop.
+ *
+ * A new configuration is a snapshot for the sessions that come; those that are there keep theirs. Sockets of
+ * listeners that stay are not touched. DRAIN: listeners close, every session is told goodbye as its protocol
+ * wants it (R13), at once or spread over a time, and the loop ends with the last one or at the deadline. A
+ * supervisor that has ended means the same: nobody would bring a configuration any more. */
 #include "worker.h"
 
+#include "child.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
-#include "upstream_tls.h"
 #include "sysenv.h"
-#include <signal.h>
+#include "upstream.h"
+#include "upstream_tls.h"
+#include <hb/ct.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-/* Descriptors that are not sessions': standard streams, the loop's own, log, listeners. */
+/* Descriptors that are not sessions': standard streams, the loop's own, the supervisor, the keeper, listeners
+ * twice over while a configuration changes. */
 #define SPARE_DESCRIPTORS 64u
 #define SEALED_SIZE       (HB_TLS_FLIGHT_MAX + 640u * 1024u)
 
@@ -37,14 +45,46 @@ static void stop_if_done(struct gw_worker *w)
     }
 }
 
-void gw_worker_session_gone(struct gw_worker *w)
+static void tell(struct gw_worker *w, enum gw_msg type, uint32_t number)
+{
+    uint8_t mem[4];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    hb_bld_u32(&b, number);
+    if (w->supervisor >= 0) {
+        (void)gw_ipc_try(w->supervisor, type, hb_bld_span(&b), NULL, 0);
+    }
+}
+
+static void tell_oldest(struct gw_worker *w)
+{
+    uint32_t oldest = w->snap != NULL ? w->snap->generation : 0;
+
+    for (const struct gw_session *s = w->sessions; s != NULL; s = s->next) {
+        oldest = s->snap->generation < oldest ? s->snap->generation : oldest;
+    }
+    tell(w, GW_MSG_OLDEST, oldest);
+}
+
+static void resume_listeners(struct gw_worker *w)
+{
+    for (struct gw_listener *l = w->listeners; l != NULL && !w->draining; l = l->next) {
+        gw_listener_resume(l);
+    }
+}
+
+void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap)
 {
     w->num_sessions--;
-    for (unsigned i = 0; i < w->conf->num_listeners && !w->draining; i++) {
-        gw_listener_resume(&w->listeners[i]);
+    w->stat->sessions_now = w->num_sessions;
+    if (gw_snapshot_drop(&snap)) {
+        tell_oldest(w);
     }
+    resume_listeners(w);
     stop_if_done(w);
 }
+
+/* ---- draining ---- */
 
 static void kill_all(struct gw_worker *w)
 {
@@ -59,43 +99,186 @@ static void cut_all(struct gw_worker *w)
     kill_all(w);
 }
 
+static bool untold(const struct gw_session *s)
+{
+    return !s->ended && !s->goodbye_due;
+}
+
+/* Says goodbye to the share of this second. */
+static void say_goodbyes(struct gw_worker *w, uint32_t now)
+{
+    unsigned left = 0;
+
+    for (const struct gw_session *s = w->sessions; s != NULL; s = s->next) {
+        left += untold(s);
+    }
+    uint32_t seconds = w->spread_end > now ? w->spread_end - now : 1;
+    unsigned share = (left + seconds - 1) / seconds;
+    for (struct gw_session *s = w->sessions; s != NULL && share > 0; s = s->next) {
+        if (untold(s)) {
+            share--;
+            gw_session_bye(s); /* frees nothing before its close callbacks */
+        }
+    }
+}
+
+static void begin_drain(struct gw_worker *w, uint32_t spread)
+{
+    uint32_t now = gw_worker_now(w);
+
+    if (w->draining) {
+        return;
+    }
+    w->draining = true;
+    w->spread_end = now + spread;
+    w->drain_end = now + spread + w->conf->timeouts.drain;
+    GW_LOG(GW_EV_DRAIN_BEGIN, GW_U64("sessions", w->num_sessions), GW_U64("seconds", w->drain_end - now));
+    gw_listeners_stop(w, true);
+    say_goodbyes(w, now);
+    stop_if_done(w);
+}
+
 static void tick(uv_timer_t *timer)
 {
     struct gw_worker *w = timer->data;
     uint32_t now = gw_worker_now(w);
 
     gw_wheel_turn(&w->wheel, now, timer_fired, NULL);
+    if (w->draining) {
+        say_goodbyes(w, now);
+    }
     if (w->draining && now >= w->drain_end) {
         cut_all(w);
     }
-    for (unsigned i = 0; i < w->conf->num_listeners && !w->draining; i++) {
-        gw_listener_resume(&w->listeners[i]); /* if memory was short when the last session ended */
-    }
+    resume_listeners(w); /* if memory was short when the last session ended */
     gw_log_tick();
 }
 
-static void told_to_stop(uv_signal_t *handle, int signum)
-{
-    struct gw_worker *w = handle->data;
+/* ---- configuration ---- */
 
-    (void)signum;
-    if (w->draining) { /* the second time: at once */
+static struct gw_snapshot *read_snapshot(struct gw_ipc_in *m, struct gw_problems *p)
+{
+    size_t len;
+    uint32_t generation = hb_cur_u32(&m->body);
+    uint8_t *bytes = gw_ipc_read_memory(gw_ipc_take_fd(m), GW_BUNDLE_MAX, &len);
+    struct gw_bundle *bundle = NULL;
+    enum hb_code code = bytes != NULL && hb_cur_end(&m->body)
+                            ? gw_bundle_unpack(hb_span(bytes, len), generation, &bundle)
+                            : HB_E_INTERNAL;
+
+    if (bytes != NULL) {
+        hb_wipe(bytes, len);
+    }
+    free(bytes);
+    if (code != HB_OK) {
+        gw_problem(p, "bundle", hb_err_sentence(code), NULL);
+        return NULL;
+    }
+    struct gw_snapshot *snap = gw_snapshot_replay(&bundle, p);
+    if (snap != NULL) {
+        gw_bundle_forget(snap->bundle); /* it is built; secrets need not lie here twice */
+    }
+    return snap;
+}
+
+/* Those that are in both go on; the new ones begin; the others end. */
+static bool set_listeners(struct gw_worker *w, struct gw_ipc_in *m)
+{
+    bool good = true;
+
+    for (struct gw_listener *l = w->listeners; l != NULL; l = l->next) {
+        l->kept = false;
+    }
+    for (unsigned i = 0; i < w->conf->num_listeners; i++) {
+        const struct gw_listener_conf *lc = &w->conf->listeners[i];
+        struct gw_listener *l = w->listeners;
+        int fd = gw_ipc_take_fd(m);
+        while (l != NULL && (l->kept || !gw_listener_same_place(l->lc, lc))) {
+            l = l->next;
+        }
+        if (l != NULL) {
+            l->kept = true;
+            l->lc = lc;
+            (void)close(fd);
+        } else {
+            good = gw_listener_start(w, lc, fd) && good;
+        }
+    }
+    gw_listeners_stop(w, false);
+    return good;
+}
+
+static bool take_conf(struct gw_worker *w, struct gw_ipc_in *m)
+{
+    struct gw_problems problems = {0};
+    struct gw_snapshot *snap = read_snapshot(m, &problems);
+    struct gw_snapshot *old = w->snap;
+
+    if (snap == NULL || w->draining || m->num_fds != snap->conf->num_listeners + 1) {
+        if (!w->draining) {
+            GW_LOG(GW_EV_START_ERROR, GW_STR("what", "configuration"), GW_STR("why", problems.text));
+        }
+        (void)gw_snapshot_drop(&snap);
+        return false;
+    }
+    w->snap = snap;
+    w->conf = snap->conf;
+    gw_log_setup(w->conf->log, w->conf->debug);
+    bool good = set_listeners(w, m);
+    gw_upstream_cache_clear(w->upstream_sessions, w->env); /* of other backends, perhaps */
+    (void)gw_snapshot_drop(&old);
+    w->stat->generation = snap->generation;
+    if (good) {
+        tell(w, GW_MSG_READY, snap->generation);
+        tell_oldest(w);
+    }
+    return good;
+}
+
+static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
+{
+    if (w->snap == NULL && m->type != GW_MSG_CONF && m->type != GW_MSG_KEEPER) {
+        return false; /* stopped before it began */
+    }
+    if (m->type == GW_MSG_CONF) {
+        return take_conf(w, m);
+    }
+    if (m->type == GW_MSG_KEEPER) {
+        gw_signer_keeper(w, gw_ipc_take_fd(m));
+    } else if (m->type == GW_MSG_DIALED) {
+        gw_upstream_dialed(w, m);
+    } else if (m->type == GW_MSG_DRAIN) {
+        begin_drain(w, hb_cur_u32(&m->body));
+    } else if (m->type == GW_MSG_STOP) {
+        w->draining = true;
         cut_all(w);
         uv_stop(&w->loop);
-        return;
     }
-    w->draining = true;
-    w->drain_end = gw_worker_now(w) + w->conf->timeouts.drain;
-    GW_LOG(GW_EV_DRAIN_BEGIN, GW_U64("sessions", w->num_sessions),
-           GW_U64("seconds", w->conf->timeouts.drain));
-    for (unsigned i = 0; i < w->conf->num_listeners; i++) {
-        gw_listener_stop(&w->listeners[i]);
-    }
-    for (struct gw_session *s = w->sessions; s != NULL; s = s->next) {
-        gw_session_bye(s); /* frees nothing before its close callbacks */
-    }
-    stop_if_done(w);
+    return true;
 }
+
+static void supervisor_speaks(uv_poll_t *poll, int status, int events)
+{
+    struct gw_worker *w = poll->data;
+
+    (void)events;
+    for (;;) {
+        enum gw_ipc_result r = status < 0 ? GW_IPC_GONE : gw_ipc_recv(w->supervisor, w->in);
+        if (r == GW_IPC_NONE) {
+            return;
+        }
+        if (r == GW_IPC_GONE) {
+            (void)uv_poll_stop(poll);
+            w->supervisor = -1;
+            begin_drain(w, 0);
+            return;
+        }
+        (void)take_message(w, w->in);
+        gw_ipc_done(w->in);
+    }
+}
+
+/* ---- the process ---- */
 
 static unsigned session_limit(void)
 {
@@ -119,15 +302,16 @@ static bool make_buffers(struct gw_worker *w)
     w->rbuf = malloc(GW_READ_LARGE + HB_TLS_RECORD_MAX);
     w->out_client = calloc(1, sizeof *w->out_client);
     w->out_backend = calloc(1, sizeof *w->out_backend);
-    w->listeners = calloc(w->conf->num_listeners, sizeof *w->listeners);
     w->sealed = hb_bld(sealed, sealed != NULL ? SEALED_SIZE : 0);
     w->sealed_backend = hb_bld(sealed_backend, sealed_backend != NULL ? SEALED_SIZE : 0);
     w->upstream_sessions = calloc(1, sizeof *w->upstream_sessions);
     if (w->upstream_sessions != NULL) {
         gw_upstream_cache_init(w->upstream_sessions);
     }
-    return w->lane != NULL && w->rbuf != NULL && w->out_client != NULL && w->out_backend != NULL &&
-           w->listeners != NULL && sealed != NULL && sealed_backend != NULL && w->upstream_sessions != NULL;
+    w->in = malloc(sizeof *w->in);
+    return gw_signer_init(&w->signer) && w->lane != NULL && w->rbuf != NULL && w->out_client != NULL &&
+           w->out_backend != NULL && sealed != NULL && sealed_backend != NULL && w->in != NULL &&
+           w->upstream_sessions != NULL;
 }
 
 static void free_buffers(struct gw_worker *w)
@@ -136,19 +320,63 @@ static void free_buffers(struct gw_worker *w)
     free(w->rbuf);
     free(w->out_client);
     free(w->out_backend);
-    free(w->listeners);
     free(w->sealed.p);
     free(w->sealed_backend.p);
     if (w->upstream_sessions != NULL) {
         gw_upstream_cache_clear(w->upstream_sessions, w->env);
     }
     free(w->upstream_sessions);
+    free(w->in);
 }
 
-static bool watch_signal(struct gw_worker *w, uv_signal_t *handle, int signum)
+/* Counters that others read; a page of our own if none came. */
+static struct gw_stat *map_stat(int fd)
 {
-    handle->data = w;
-    return uv_signal_init(&w->loop, handle) == 0 && uv_signal_start(handle, told_to_stop, signum) == 0;
+    int kind = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+    void *mem = mmap(NULL, sizeof(struct gw_stat), PROT_READ | PROT_WRITE, kind, fd, 0);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return mem != MAP_FAILED ? mem : NULL;
+}
+
+/* What comes before the loop runs, up to the first configuration. */
+static bool first_orders(struct gw_worker *w)
+{
+    while (w->snap == NULL) {
+        if (gw_ipc_wait(w->supervisor, w->in) != GW_IPC_MESSAGE || !take_message(w, w->in)) {
+            return false;
+        }
+        gw_ipc_done(w->in);
+    }
+    return true;
+}
+
+static bool start(struct gw_worker *w, int supervisor)
+{
+    struct gw_hello hello = {.fd = -1};
+
+    uv_update_time(&w->loop);
+    w->started = uv_now(&w->loop);
+    w->supervisor = supervisor;
+    w->from_supervisor.data = w;
+    w->tick.data = w;
+    gw_wheel_init(&w->wheel, 0);
+    (void)uv_timer_init(&w->loop, &w->tick); /* cannot fail */
+    if (!gw_child_begin(supervisor, GW_ROLE_WORKER, &hello, NULL)) {
+        return false;
+    }
+    w->id = hello.id;
+    w->stat = map_stat(hello.fd);
+    w->max_sessions = session_limit();
+    if (w->stat == NULL || uv_poll_init(&w->loop, &w->from_supervisor, supervisor) != 0 ||
+        uv_poll_start(&w->from_supervisor, UV_READABLE, supervisor_speaks) != 0 ||
+        uv_timer_start(&w->tick, tick, 1000, 1000) != 0) {
+        GW_LOG(GW_EV_START_ERROR, GW_STR("why", "the event loop takes no descriptors or timers"));
+        return false;
+    }
+    return first_orders(w);
 }
 
 static void close_handle(uv_handle_t *handle, void *ctx)
@@ -159,35 +387,20 @@ static void close_handle(uv_handle_t *handle, void *ctx)
     }
 }
 
-static int serve(struct gw_worker *w, const int *fds, unsigned id)
+static void end(struct gw_worker *w)
 {
-    int rc = 0;
-
-    uv_update_time(&w->loop);
-    w->started = uv_now(&w->loop);
-    gw_wheel_init(&w->wheel, 0);
-    w->tick.data = w;
-    (void)uv_timer_init(&w->loop, &w->tick); /* cannot fail */
-    if (!watch_signal(w, &w->sigterm, SIGTERM) || !watch_signal(w, &w->sigint, SIGINT) ||
-        uv_timer_start(&w->tick, tick, 1000, 1000) != 0) {
-        GW_LOG(GW_EV_START_ERROR, GW_STR("why", "the event loop takes no signals or timers"));
-        rc = 2;
-    }
-    for (unsigned i = 0; i < w->conf->num_listeners && rc == 0; i++) {
-        if (gw_listener_start(&w->listeners[i], w, &w->conf->listeners[i], fds[i]) != 0) {
-            rc = 2;
-        }
-    }
-    if (rc == 0) {
-        GW_LOG(GW_EV_READY, GW_U64("listeners", w->conf->num_listeners), GW_U64("worker", id),
-               GW_U64("max_sessions", w->max_sessions));
-        (void)uv_run(&w->loop, UV_RUN_DEFAULT);
-        GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", w->cut));
-    }
-    return rc;
+    w->draining = true;
+    gw_listeners_stop(w, true);
+    kill_all(w);
+    gw_signer_close(w);
+    uv_walk(&w->loop, close_handle, NULL);
+    (void)uv_run(&w->loop, UV_RUN_DEFAULT); /* runs the close callbacks, which free what is left */
+    (void)uv_loop_close(&w->loop);
+    (void)gw_snapshot_drop(&w->snap);
+    free_buffers(w);
 }
 
-int gw_worker_run(struct gw_conf *conf, const int *fds, unsigned id)
+int gw_worker_run(int supervisor)
 {
     struct gw_worker *w = calloc(1, sizeof *w);
     int rc = 2;
@@ -196,24 +409,22 @@ int gw_worker_run(struct gw_conf *conf, const int *fds, unsigned id)
         return 2;
     }
     w->env = gw_sysenv();
-    w->conf = conf;
-    w->max_sessions = session_limit();
     if (uv_loop_init(&w->loop) != 0) {
         GW_LOG(GW_EV_START_ERROR, GW_STR("why", "no event loop"));
         free(w);
         return 2;
     }
-    if (make_buffers(w)) {
-        rc = serve(w, fds, id);
-    } else {
+    if (!make_buffers(w)) {
         GW_LOG(GW_EV_START_ERROR, GW_STR("why", hb_err_sentence(HB_E_NO_MEMORY)));
+    } else if (start(w, supervisor)) {
+        GW_LOG(GW_EV_READY, GW_U64("listeners", w->conf->num_listeners), GW_U64("worker", w->id),
+               GW_U64("pid", (uint64_t)getpid()), GW_U64("max_sessions", w->max_sessions),
+               GW_U64("generation", w->snap->generation));
+        (void)uv_run(&w->loop, UV_RUN_DEFAULT);
+        GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", w->cut));
+        rc = 0;
     }
-    kill_all(w);
-    w->draining = true;
-    uv_walk(&w->loop, close_handle, NULL);
-    (void)uv_run(&w->loop, UV_RUN_DEFAULT); /* runs the close callbacks, which free what is left */
-    (void)uv_loop_close(&w->loop);
-    free_buffers(w);
+    end(w);
     free(w);
     return rc;
 }

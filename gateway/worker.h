@@ -8,6 +8,9 @@
 
 #include "conf.h"
 #include "out.h"
+#include "signer.h"
+#include "snapshot.h"
+#include "stat.h"
 #include "wheel.h"
 #include <hb/builder.h>
 #include <hb/env.h>
@@ -27,34 +30,42 @@ struct gw_session;
 struct gw_worker {
     uv_loop_t loop;
     const struct hb_env *env; /* borrowed */
-    struct gw_conf *conf;     /* borrowed: outlives the worker */
+    unsigned id;
+    int supervisor;            /* the socket to it; -1: it has ended */
+    uv_poll_t from_supervisor; /* data: the worker */
+    struct gw_ipc_in *in;      /* owned */
+    struct gw_stat *stat;      /* shared with the supervisor and admin processes; never NULL */
+    struct gw_signer signer;
+    struct gw_snapshot *snap; /* owned reference: for new sessions */
+    struct gw_conf *conf;     /* borrowed from it */
     struct hb_tls_lane *lane; /* owned */
     uint64_t started;         /* milliseconds on the loop's clock */
     struct gw_wheel wheel;    /* seconds since then */
     uv_timer_t tick;          /* turns the wheel */
-    uv_signal_t sigterm, sigint;
-    uint8_t *rbuf; /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
-    size_t prefix; /* bytes at rbuf's front that the last alloc callback put there */
+    uint8_t *rbuf;            /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
+    size_t prefix;            /* bytes at rbuf's front that the last alloc callback put there */
     struct hb_bld sealed,
         sealed_backend; /* owned memory: records ready for the two sockets of the turn's session */
     struct gw_upstream_cache *upstream_sessions; /* owned */
     struct gw_out *out_client, *out_backend;     /* owned */
-    struct gw_listener *listeners;               /* owned list */
+    struct gw_listener *listeners;               /* owned list, by their close callbacks */
     struct gw_session *sessions;                 /* owned list */
     unsigned num_sessions, max_sessions;
     uint64_t next_id;
+    uint32_t num_dialed;
     bool draining;
-    unsigned cut;       /* sessions that were ended by force */
-    uint32_t drain_end; /* second at which draining ends by force */
+    unsigned cut;        /* sessions that were ended by force */
+    uint32_t spread_end; /* second at which the last goodbye is said */
+    uint32_t drain_end;  /* second at which draining ends by force */
 };
 
-/* Runs a worker on listening sockets fds[i] for conf's listener i until it is told to stop and its sessions
- * are gone. id is 0 for a worker that is the whole program. Returns 0, or 2 after a start error it reported.
- */
-int gw_worker_run(struct gw_conf *conf, const int *fds, unsigned id);
+/* The process, from its first message on, until it is told to stop and its sessions are gone. Returns its
+ * exit code: 0, or 2 after a start error it reported. */
+int gw_worker_run(int supervisor);
 /* Seconds since the worker's start, as of this turn. */
 uint32_t gw_worker_now(const struct gw_worker *w);
-/* A session is gone: accept again if accepting was paused, stop if draining is complete. */
-void gw_worker_session_gone(struct gw_worker *w);
+/* A session is gone, and its reference to snap is ours: accept again if accepting was paused, stop if
+ * draining is complete. */
+void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap);
 
 #endif

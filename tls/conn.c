@@ -701,6 +701,10 @@ static enum hb_code take_answer(struct hb_tls *t, bool *more)
 {
     unsigned msg = hb_hs_waits_for(t);
 
+    *more = false;
+    if (t->hs == NULL) {
+        return HB_OK; /* cannot be: msg is not 0 */
+    }
     *more = msg == HB_MSG_SIGNED     ? t->hs->signature_here
             : msg == HB_MSG_VERIFIED ? t->hs->verdict_here
                                      : t->hs->premaster_here;

@@ -111,6 +111,9 @@ class Gateway:
         self.world, self.ports = world, {}
         self.log = world.folder / f'gateway-{Gateway.serial}.log'
         argv = [program or world.gateway_program, 'run', '--log', 'json', '--host', 'mail.test', *options]
+        if '--sandbox' not in options and program is None:
+            # in the sandbox nothing looks for leaks at the end: every other one runs outside
+            argv += ['--sandbox', 'off' if Gateway.serial % 2 else 'on']
         for name in certs:
             argv += ['--cert', world.certs / f'{name}.crt', '--key', world.certs / f'{name}.key']
         for scheme, backend in listeners:
@@ -134,6 +137,14 @@ class Gateway:
                 if name is None or event['event'] == name:
                     lines.append(event)
         return lines
+
+    def children(self, name='worker'):
+        """Process ids of the gateway's workers, keeper or admin."""
+        found = []
+        for pid in pathlib.Path(f'/proc/{self.process.pid}/task/{self.process.pid}/children').read_text().split():
+            if f'hauberk: {name}' in pathlib.Path(f'/proc/{pid}/cmdline').read_text():
+                found.append(int(pid))
+        return found
 
     def session(self, n=1, seconds=10, proto=None):
         """The n-th session's closing line since the last call of forget(); probes of wait_port do not count."""

@@ -88,7 +88,7 @@ static void recorded_and_replayed(void **state)
 
     (void)state;
     make_files();
-    struct gw_bundle *b = gw_bundle_new();
+    struct gw_bundle *b = gw_bundle_new(1);
     assert_int_equal(gw_bundle_add_word(b, "--config"), HB_OK);
     gw_source_record(b, NULL);
     struct gw_conf *c = load(&d, &p);
@@ -147,8 +147,8 @@ static void files_read_anew(void **state)
 
     (void)state;
     make_files();
-    struct gw_bundle *first = gw_bundle_new();
-    struct gw_bundle *second = gw_bundle_new();
+    struct gw_bundle *first = gw_bundle_new(1);
+    struct gw_bundle *second = gw_bundle_new(1);
     gw_source_record(first, NULL);
     struct gw_conf *c = load(&d, &p);
     gw_conf_free(&c);
@@ -217,7 +217,7 @@ static void no_private_key_slips_through(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct gw_bundle *b = gw_bundle_new();
+        struct gw_bundle *b = gw_bundle_new(1);
         struct gw_bundle *copy;
         size_t len;
         assert_non_null(gw_bundle_add(b, GW_SRC_FILE, hb_span_str("f"), 0, hb_span_str(rows[i].text)));

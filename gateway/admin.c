@@ -1,0 +1,244 @@
+/* admin.c: a few clients at a time, a line each, an answer each. */
+#include "admin.h"
+
+#include "child.h"
+#include "ipc.h"
+#include "log.h"
+#include "sysenv.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_CLIENTS 16u
+#define PATIENCE    10000u /* milliseconds for a client's line */
+
+struct client {
+    int fd; /* -1: free */
+    uint32_t id;
+    bool asked, answering;
+    uint64_t since;
+    size_t len;
+    char line[GW_ADMIN_LINE];
+};
+
+struct admin {
+    int supervisor, control;
+    struct client clients[MAX_CLIENTS];
+    uint32_t next_id;
+    struct gw_ipc_in in;
+};
+
+static uint64_t now_ms(void)
+{
+    const struct hb_env *env = gw_sysenv();
+
+    return env->mono(env->ctx);
+}
+
+static void drop(struct client *c)
+{
+    (void)close(c->fd);
+    c->fd = -1;
+}
+
+/* A client that does not read for a second has had its answer. */
+static void write_all(struct client *c, struct hb_span bytes)
+{
+    while (bytes.len > 0) {
+        struct pollfd p = {c->fd, POLLOUT, 0};
+        ssize_t n = send(c->fd, bytes.p, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            bytes = hb_span_skip(bytes, (size_t)n);
+        } else if (n == 0 || errno != EAGAIN || poll(&p, 1, 1000) != 1) {
+            return;
+        }
+    }
+}
+
+static void answer(struct client *c, unsigned code, struct hb_span text)
+{
+    if (!c->answering) {
+        write_all(c, hb_span_str(code == 0 || code == GW_ADMIN_MORE ? "ok\n" : "failed\n"));
+        c->answering = true;
+    }
+    write_all(c, text);
+    if (code != GW_ADMIN_MORE) {
+        drop(c);
+    }
+}
+
+static void ask(struct admin *a, struct client *c)
+{
+    uint8_t mem[GW_ADMIN_LINE + 16];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+    char *save = NULL;
+
+    c->asked = true;
+    hb_bld_u32(&b, c->id);
+    struct hb_bld_mark mark = hb_bld_open16(&b);
+    for (char *w = strtok_r(c->line, " \r\n", &save); w != NULL; w = strtok_r(NULL, " \r\n", &save)) {
+        hb_bld_put(&b, hb_span(w, strlen(w) + 1));
+    }
+    hb_bld_close(&b, mark);
+    if (!hb_bld_ok(&b) || !gw_ipc_send(a->supervisor, GW_MSG_ASK, hb_bld_span(&b), NULL, 0)) {
+        answer(c, 1, hb_span_str("the supervisor does not listen\n"));
+    }
+}
+
+static void read_client(struct admin *a, struct client *c)
+{
+    ssize_t n = recv(c->fd, c->line + c->len, sizeof c->line - 1 - c->len, MSG_DONTWAIT);
+
+    if (n <= 0) {
+        if (n == 0 || errno != EAGAIN) {
+            drop(c);
+        }
+        return;
+    }
+    c->len += (size_t)n;
+    c->line[c->len] = 0;
+    if (strchr(c->line, '\n') != NULL) {
+        ask(a, c);
+    } else if (c->len == sizeof c->line - 1) {
+        answer(c, 1, hb_span_str("the line is too long\n"));
+    }
+}
+
+static void take_client(struct admin *a)
+{
+    int fd = accept4(a->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    for (unsigned i = 0; fd >= 0 && i < MAX_CLIENTS; i++) {
+        if (a->clients[i].fd < 0) {
+            a->clients[i] = (struct client){.fd = fd, .id = ++a->next_id, .since = now_ms()};
+            return;
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* False: the end. */
+static bool hear_supervisor(struct admin *a)
+{
+    enum gw_ipc_result r;
+
+    while ((r = gw_ipc_recv(a->supervisor, &a->in)) == GW_IPC_MESSAGE) {
+        uint32_t id = hb_cur_u32(&a->in.body);
+        unsigned code = hb_cur_u8(&a->in.body);
+        struct hb_cur vec = hb_cur_vec16(&a->in.body);
+        struct hb_span text = hb_cur_rest(&vec);
+        bool stop = a->in.type == GW_MSG_STOP;
+        for (unsigned i = 0; i < MAX_CLIENTS && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body); i++) {
+            if (a->clients[i].fd >= 0 && a->clients[i].id == id) {
+                answer(&a->clients[i], code, text);
+            }
+        }
+        gw_ipc_done(&a->in);
+        if (stop) {
+            return false;
+        }
+    }
+    return r == GW_IPC_NONE;
+}
+
+static bool turn(struct admin *a)
+{
+    struct pollfd fds[MAX_CLIENTS + 2];
+    int timeout = -1;
+
+    fds[0] = (struct pollfd){a->supervisor, POLLIN, 0};
+    fds[1] = (struct pollfd){a->control, POLLIN, 0};
+    for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+        struct client *c = &a->clients[i];
+        if (c->fd >= 0 && !c->asked) {
+            timeout = 1000;
+            if (now_ms() - c->since > PATIENCE) {
+                drop(c);
+            }
+        }
+        fds[i + 2] = (struct pollfd){c->asked ? -1 : c->fd, POLLIN, 0};
+    }
+    if (poll(fds, MAX_CLIENTS + 2, timeout) <= 0) {
+        return true;
+    }
+    for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+        if (fds[i + 2].revents != 0) {
+            read_client(a, &a->clients[i]);
+        }
+    }
+    if (fds[1].revents != 0) {
+        take_client(a);
+    }
+    return fds[0].revents == 0 || hear_supervisor(a);
+}
+
+int gw_admin_run(int supervisor)
+{
+    struct admin *a = calloc(1, sizeof *a);
+    struct gw_hello hello = {.fd = -1};
+    bool good = a != NULL && gw_child_begin(supervisor, GW_ROLE_ADMIN, &hello, NULL);
+
+    if (good) {
+        a->supervisor = supervisor;
+        a->control = hello.fd;
+        for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+            a->clients[i].fd = -1;
+        }
+        while (turn(a)) {
+            continue;
+        }
+    }
+    free(a);
+    return good ? 0 : 2;
+}
+
+static bool somebody_answers(const struct sockaddr_un *addr)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof *addr) == 0;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return yes;
+}
+
+int gw_control_open(const char *path, char *why, unsigned cap)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (strlen(path) >= sizeof addr.sun_path) {
+        (void)snprintf(why, cap, "%s: the path is too long for a socket", path);
+    } else {
+        memcpy(addr.sun_path, path, strlen(path) + 1);
+        if (somebody_answers(&addr)) {
+            (void)snprintf(why, cap, "%s: another hauberk answers there", path);
+        } else {
+            struct stat st;
+            if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+                (void)unlink(path); /* of one that was killed */
+            }
+            mode_t mask = umask(0177);
+            bool good = fd >= 0 && bind(fd, (const struct sockaddr *)&addr, sizeof addr) == 0 &&
+                        listen(fd, (int)MAX_CLIENTS) == 0;
+            (void)umask(mask);
+            if (good) {
+                return fd;
+            }
+            (void)snprintf(why, cap, "%s: %s", path, strerror(errno));
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return -1;
+}

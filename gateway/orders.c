@@ -1,0 +1,162 @@
+/* orders.c: what an operator may ask of the supervisor, through the admin process.
+ * One row for each word. An answer may come later: a reload is complete when every worker has said so. */
+#include "log.h"
+#include "supervisor.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_WORDS 8u
+
+struct text {
+    char mem[6000];
+    size_t len;
+};
+
+/* What does not fit is left out. */
+#define ADD(t, ...)                                                                                          \
+    do {                                                                                                     \
+        int n = snprintf((t)->mem + (t)->len, sizeof(t)->mem - (t)->len, __VA_ARGS__);                       \
+        (t)->len += n > 0 && (size_t)n < sizeof(t)->mem - (t)->len ? (size_t)n : 0;                          \
+    } while (0)
+
+static void say(struct gw_supervisor *sv, uint32_t client, uint8_t code, const char *text)
+{
+    uint8_t mem[6100];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    hb_bld_u32(&b, client);
+    hb_bld_u8(&b, code);
+    struct hb_bld_mark mark = hb_bld_open16(&b);
+    hb_bld_str(&b, text);
+    hb_bld_close(&b, mark);
+    struct gw_proc *admin = &sv->procs[sv->num_procs - 1];
+    if (hb_bld_ok(&b) && admin->role == GW_ROLE_ADMIN && admin->sock >= 0) {
+        (void)gw_ipc_send(admin->sock, GW_MSG_SAY, hb_bld_span(&b), NULL, 0);
+    }
+}
+
+/* ---- orders ---- */
+
+static void order_status(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    static const char *const names[] = {"worker", "keeper", "admin"};
+    struct text t = {.len = 0};
+    uint64_t now = gw_now_ms();
+
+    (void)num;
+    (void)words;
+    ADD(&t, "hauberk %s%s\nsupervisor pid=%d up=%" PRIu64 " generation=%" PRIu32 " listeners=%u\n",
+        GW_VERSION, sv->draining ? ", draining" : "", (int)getpid(), (now - sv->born) / 1000,
+        sv->snap->generation, sv->snap->conf->num_listeners);
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        const struct gw_proc *p = &sv->procs[i];
+        if (p->pid == 0) {
+            ADD(&t, "%s %u down starts=%u\n", names[p->role], p->id, p->starts);
+            continue;
+        }
+        ADD(&t, "%s %u pid=%d up=%" PRIu64 " starts=%u", names[p->role], p->id, p->pid,
+            (now - p->born) / 1000, p->starts);
+        if (p->stat != NULL) {
+            ADD(&t, " generation=%" PRIu64 " sessions=%" PRIu64 " total=%" PRIu64 " handshakes=%" PRIu64,
+                (uint64_t)p->stat->generation, (uint64_t)p->stat->sessions_now, (uint64_t)p->stat->sessions,
+                (uint64_t)p->stat->handshakes);
+        }
+        ADD(&t, "\n");
+    }
+    ADD(&t, "last reload: %s\n", sv->last_reload[0] != 0 ? sv->last_reload : "none");
+    say(sv, client, 0, t.mem);
+}
+
+static void order_reload(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    char text[512];
+    char line[520];
+
+    (void)num;
+    (void)words;
+    if (sv->draining || sv->reload_asked.waiting) {
+        say(sv, client, 1, sv->draining ? "draining\n" : "another reload is under way\n");
+        return;
+    }
+    bool good = gw_reload(sv, true, "hauberk ctl", text, sizeof text);
+    if (!good) {
+        size_t len = strlen(text);
+        (void)snprintf(line, sizeof line, "%s%s", text, len > 0 && text[len - 1] == '\n' ? "" : "\n");
+        say(sv, client, 1, line);
+        return;
+    }
+    sv->reload_asked.waiting = true;
+    sv->reload_asked.client = client;
+    gw_order_reloaded(sv);
+}
+
+static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    char *end = NULL;
+    unsigned long seconds = num > 1 ? strtoul(words[1], &end, 10) : 0;
+
+    if (num > 1 && (words[1][0] < '0' || words[1][0] > '9' || *end != 0 || seconds > 86400)) {
+        say(sv, client, 1, "drain takes a number of seconds up to 86400\n");
+        return;
+    }
+    say(sv, client, 0, "draining\n");
+    gw_supervisor_drain(sv, (uint32_t)seconds);
+}
+
+static const struct {
+    const char *word;
+    void (*run)(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words);
+} orders[] = {
+    {"status", order_status},
+    {"reload", order_reload},
+    {"drain", order_drain},
+};
+
+void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
+{
+    struct hb_cur *c = &sv->in.body;
+    char *words[MAX_WORDS];
+    unsigned num = 0;
+    char mem[GW_IPC_MAX];
+
+    (void)admin;
+    uint32_t client = hb_cur_u32(c);
+    struct hb_cur vec = hb_cur_vec16(c);
+    struct hb_span text = hb_cur_rest(&vec);
+    if (!hb_cur_end(c) || (text.len > 0 && text.p[text.len - 1] != 0)) {
+        return;
+    }
+    memcpy(mem, text.len > 0 ? (const char *)text.p : "", text.len);
+    for (size_t at = 0; at < text.len && num < MAX_WORDS; at += strlen(mem + at) + 1) {
+        words[num++] = mem + at;
+    }
+    for (size_t i = 0; num > 0 && i < sizeof orders / sizeof orders[0]; i++) {
+        if (strcmp(words[0], orders[i].word) == 0) {
+            orders[i].run(sv, client, num, words);
+            return;
+        }
+    }
+    say(sv, client, 1, "there are: status, reload, drain [SECONDS]\n");
+}
+
+void gw_order_reloaded(struct gw_supervisor *sv)
+{
+    char line[520];
+
+    if (!sv->reload_asked.waiting) {
+        return;
+    }
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        const struct gw_proc *p = &sv->procs[i];
+        if (p->role == GW_ROLE_WORKER && p->pid > 0 && p->generation != sv->snap->generation) {
+            return;
+        }
+    }
+    sv->reload_asked.waiting = false;
+    (void)snprintf(line, sizeof line, "%s\n", sv->last_reload);
+    say(sv, sv->reload_asked.client, 0, line);
+}

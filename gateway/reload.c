@@ -1,0 +1,211 @@
+/* reload.c: a new generation of the configuration.
+ *
+ *   load everything anew ── broken: refused, with the reason; the old one goes on
+ *     └ open what is new to listen on ── taken: refused
+ *         └ keys to the keeper, then to every worker its bundle and sockets
+ *             └ close what nobody listens on any more
+ *
+ * The order matters: a worker must not ask for a key that the keeper has not got yet. Old generations stay
+ * with supervisor and keeper while a session began with them. What belongs to the program and not to sessions
+ * (workers, keys, user, sandbox, control) is taken at the start alone. */
+#include "log.h"
+#include "supervisor.h"
+
+#include <errno.h>
+#include <hb/ct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void wipe_free(uint8_t *bytes, size_t len)
+{
+    if (bytes != NULL) {
+        hb_wipe(bytes, len);
+    }
+    free(bytes);
+}
+
+static bool send_memory(int sock, enum gw_msg type, uint32_t generation, struct hb_span bytes,
+                        const int *more, unsigned num_more)
+{
+    int fds[GW_IPC_FDS];
+    uint8_t mem[4];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    hb_bld_u32(&b, generation);
+    fds[0] = gw_ipc_memory(bytes);
+    if (fds[0] < 0) {
+        return false;
+    }
+    if (num_more > 0) {
+        memcpy(fds + 1, more, num_more * sizeof *more);
+    }
+    bool good = gw_ipc_send(sock, type, hb_bld_span(&b), fds, num_more + 1);
+    (void)close(fds[0]);
+    return good;
+}
+
+bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker)
+{
+    const struct gw_snapshot *snap = sv->snap;
+    size_t len = 0;
+    int fds[GW_MAX_LISTENERS];
+    uint8_t *bytes = gw_bundle_pack(snap->bundle, snap->conf->keys_in_workers, &len);
+
+    for (unsigned i = 0; i < snap->conf->num_listeners; i++) {
+        fds[i] = gw_ports_find(&sv->ports, &snap->conf->listeners[i], worker->id);
+    }
+    bool good = bytes != NULL && send_memory(worker->sock, GW_MSG_CONF, snap->generation, hb_span(bytes, len),
+                                             fds, snap->conf->num_listeners);
+    wipe_free(bytes, len);
+    return good;
+}
+
+static bool give_keys(const struct gw_snapshot *snap, struct gw_proc *keeper)
+{
+    size_t len = 0;
+    uint8_t *bytes = gw_keeper_pack(snap->bundle, &len);
+    bool good = bytes != NULL &&
+                send_memory(keeper->sock, GW_MSG_KEYS, snap->generation, hb_span(bytes, len), NULL, 0);
+
+    wipe_free(bytes, len);
+    return good;
+}
+
+bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper)
+{
+    bool good = true;
+
+    for (unsigned i = 0; i < sv->num_old; i++) { /* the oldest first */
+        good = give_keys(sv->old[i], keeper) && good;
+    }
+    return give_keys(sv->snap, keeper) && good;
+}
+
+void gw_reload_forget(struct gw_supervisor *sv)
+{
+    uint32_t oldest = sv->snap->generation;
+    unsigned gone = 0;
+    uint8_t mem[4];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        const struct gw_proc *p = &sv->procs[i];
+        oldest = p->role == GW_ROLE_WORKER && p->oldest < oldest ? p->oldest : oldest;
+    }
+    while (gone < sv->num_old && sv->old[gone]->generation < oldest) {
+        (void)gw_snapshot_drop(&sv->old[gone++]);
+    }
+    if (gone == 0) {
+        return;
+    }
+    sv->num_old -= gone;
+    memmove(sv->old, sv->old + gone, sv->num_old * sizeof(struct gw_snapshot *));
+    hb_bld_u32(&b, oldest);
+    if (sv->procs[0].role == GW_ROLE_KEEPER && sv->procs[0].sock >= 0) {
+        (void)gw_ipc_send(sv->procs[0].sock, GW_MSG_FORGET, hb_bld_span(&b), NULL, 0);
+    }
+}
+
+/* ---- reload ---- */
+
+static bool refuse(struct gw_supervisor *sv, const char *why, const char *problem, char *text, size_t cap)
+{
+    GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", problem));
+    (void)snprintf(text, cap, "refused, generation %u goes on: %s", sv->snap->generation, problem);
+    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+    return false;
+}
+
+static bool same(const struct gw_snapshot *a, const struct gw_snapshot *b)
+{
+    size_t a_len = 0;
+    size_t b_len = 0;
+    uint8_t *x = gw_bundle_pack(a->bundle, true, &a_len);
+    uint8_t *y = gw_bundle_pack(b->bundle, true, &b_len);
+    bool equal = x != NULL && y != NULL && a_len == b_len && hb_ct_eq(x, y, a_len);
+
+    wipe_free(x, a_len);
+    wipe_free(y, b_len);
+    return equal;
+}
+
+/* What cannot change while we run, and did. */
+static const char *needs_restart(const struct gw_conf *now, const struct gw_conf *next)
+{
+    const char *user = now->user != NULL ? now->user : "";
+    const char *control = now->control != NULL ? now->control : "";
+
+    return next->workers != now->workers                                      ? "workers"
+           : next->keys_in_workers != now->keys_in_workers                    ? "keys"
+           : next->sandbox != now->sandbox                                    ? "sandbox"
+           : strcmp(user, next->user != NULL ? next->user : "") != 0          ? "user"
+           : strcmp(control, next->control != NULL ? next->control : "") != 0 ? "control"
+                                                                              : NULL;
+}
+
+static void keep_old(struct gw_supervisor *sv, struct gw_snapshot *old)
+{
+    if (sv->num_old == GW_KEEPER_GENERATIONS) { /* its sessions can go on; a handshake they begin now fails */
+        (void)gw_snapshot_drop(&sv->old[0]);
+        sv->num_old--;
+        memmove(sv->old, sv->old + 1, sv->num_old * sizeof(struct gw_snapshot *));
+    }
+    sv->old[sv->num_old++] = old;
+}
+
+static void hand_out(struct gw_supervisor *sv, const char *why, char *text, size_t cap)
+{
+    const char *late = needs_restart(sv->old[sv->num_old - 1]->conf, sv->snap->conf);
+    unsigned added;
+    unsigned removed;
+
+    if (sv->procs[0].role == GW_ROLE_KEEPER && sv->procs[0].sock >= 0) {
+        (void)give_keys(sv->snap, &sv->procs[0]);
+    }
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].sock >= 0) {
+            (void)gw_reload_give_conf(sv, &sv->procs[i]);
+        }
+    }
+    gw_ports_settle(&sv->ports, &added, &removed);
+    gw_log_setup(sv->snap->conf->log, sv->snap->conf->debug);
+    sv->settings.log = sv->snap->conf->log;
+    sv->settings.debug = sv->snap->conf->debug;
+    (void)snprintf(text, cap, "generation %u is in force%s%s", sv->snap->generation,
+                   late != NULL ? "; only the next start will take up: " : "", late != NULL ? late : "");
+    GW_LOG(GW_EV_RELOAD_DONE, GW_U64("generation", sv->snap->generation), GW_STR("why", why),
+           GW_U64("listeners", sv->snap->conf->num_listeners), GW_U64("added", added),
+           GW_U64("removed", removed), GW_STR("restart_needed_for", late != NULL ? late : ""));
+}
+
+bool gw_reload(struct gw_supervisor *sv, bool config, const char *why, char *text, size_t cap)
+{
+    struct gw_problems problems = {0};
+    char port_why[256];
+    const struct gw_bundle *base = config ? NULL : sv->snap->bundle;
+    struct gw_snapshot *next = gw_snapshot_record(sv->argc, sv->argv, base, sv->generation + 1, &problems);
+
+    if (next == NULL) {
+        return refuse(sv, why, problems.text, text, cap);
+    }
+    if (same(sv->snap, next)) {
+        (void)gw_snapshot_drop(&next);
+        GW_LOG(GW_EV_RELOAD_SAME, GW_STR("why", why), GW_U64("generation", sv->snap->generation));
+        (void)snprintf(text, cap, "nothing has changed; generation %u goes on", sv->snap->generation);
+        (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+        return true;
+    }
+    if (!gw_ports_open(&sv->ports, next->conf, port_why, sizeof port_why)) {
+        (void)gw_snapshot_drop(&next);
+        return refuse(sv, why, port_why, text, cap);
+    }
+    sv->generation = next->generation;
+    keep_old(sv, sv->snap);
+    sv->snap = next;
+    hand_out(sv, why, text, cap);
+    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+    gw_watch_begin(&sv->watch, next->bundle);
+    return true;
+}
