@@ -214,7 +214,7 @@ def memory_holds(pid, needles):
 
 @with_server
 def workers_hold_no_private_key(w, server):
-    """CT-06, R13 of the house: all of a worker's memory is searched for the key; with keys = worker it is found."""
+    """CT-06: all of a worker's memory is searched for the key; with keys = worker it is found."""
     if os.getuid() != 0:
         print('     not as root: a worker\'s memory cannot be read, which is the point')
         return
@@ -267,6 +267,48 @@ def unprivileged(w, server):
     text = (w.folder / 'plain.log').read_text()
     equal(text.count('"sandbox.unprivileged"'), 1, f'lines that say so: {text}')
     equal(p.returncode, 0, 'exit code')
+
+
+@with_server
+def unix_backend_from_the_sandbox(w, server):
+    """A worker sees no paths: the supervisor connects for it, to the backends of the configuration."""
+    path = w.folder / 'backend.sock'
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    listening.listen(64)
+
+    def copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def serve():
+        while True:
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                return
+            tcp = socket.create_connection(('127.0.0.1', server.port['imap']))
+            threading.Thread(target=copy, args=(sock, tcp), daemon=True).start()
+            threading.Thread(target=copy, args=(tcp, sock), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with Setup(w, server, 'imap') as g:
+        g.file.write_text(g.file.read_text().replace(f'127.0.0.1:{server.port["imap"]}', f'unix:{path}'))
+        equal(g.ctl('reload')[0], 0, 'reload')
+        for _ in range(5):
+            c = upgrade(w, g.port('imap'), 'imap')
+            login_imap(c)
+            c.close()
+        listening.close()
+        path.unlink()
+        c = upgrade(w, g.port('imap'), 'imap')
+        c.send('a NOOP\r\n')
+        c.expect('* BYE [UNAVAILABLE] Backend not available')
+        c.close()
 
 
 # ---- deaths ----
@@ -520,7 +562,7 @@ def second_gateway_on_a_control_socket(w, server):
         equal(g.ctl('status')[0], 0, 'the first one still answers')
 
 
-CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, worker_killed_under_load,
-         keeper_killed_under_load, crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
+CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, unix_backend_from_the_sandbox,
+         worker_killed_under_load, keeper_killed_under_load, crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
          changed_files_are_picked_up, tickets_survive_a_reload, reloads_under_load, drain_by_order, nobody_to_talk_to,
          second_gateway_on_a_control_socket]
