@@ -701,6 +701,7 @@ static enum hb_code take_answer(struct hb_tls *t, bool *more)
 {
     unsigned msg = hb_hs_waits_for(t);
 
+    HB_INVARIANT(msg != 0 && t->hs != NULL);
     *more = false;
     if (t->hs == NULL) {
         return HB_OK; /* cannot be: msg is not 0 */

@@ -5,7 +5,7 @@
 #include "der.h"
 #include "path.h"
 
-#define NO_NEXT_UPDATE (7u * 86400u) /* how long an answer without nextUpdate counts */
+#define NO_NEXT_UPDATE (UINT64_C(7) * 86400) /* how long an answer without nextUpdate counts */
 
 static const char oid_basic[] = "\x2b\x06\x01\x05\x05\x07\x30\x01\x01";
 static const char oid_sha1[] = "\x2b\x0e\x03\x02\x1a";

@@ -74,15 +74,14 @@ static enum hb_code add_one(struct hb_trust *trust, const struct hb_pem_block *b
 enum hb_code hb_trust_add_pem(struct hb_trust *trust, struct hb_span pem, unsigned *added, unsigned *skipped)
 {
     struct hb_pem_block block;
-    enum hb_code code;
 
     *added = 0;
     *skipped = 0;
-    while ((code = hb_pem_next(&pem, &block)) == HB_OK) {
+    while (hb_pem_next(&pem, &block) == HB_OK) {
         if (!hb_span_is(block.label, "CERTIFICATE") && !hb_span_is(block.label, "TRUSTED CERTIFICATE")) {
             continue;
         }
-        code = add_one(trust, &block);
+        enum hb_code code = add_one(trust, &block);
         if (code == HB_E_NO_MEMORY) {
             return code;
         }
