@@ -129,6 +129,14 @@ static void free_post(struct hb_tls *t)
     }
 }
 
+static void wipe_session(struct hb_tls_lane *lane)
+{
+    if (lane->session_told) {
+        hb_wipe(lane->session_mem, sizeof lane->session_mem);
+        lane->session_told = false;
+    }
+}
+
 /* The lane may still hold a cipher keyed for this connection. */
 static void drop_keys(struct hb_tls *t)
 {
@@ -153,6 +161,7 @@ void hb_tls_free(struct hb_tls **pt)
     *pt = NULL;
     const struct hb_env *env = t->env;
     drop_keys(t);
+    wipe_session(t->lane);
     hb_hs_free(env, &t->hs);
     free_post(t);
     hb_buf_clear(&t->held, env);
@@ -667,6 +676,7 @@ static enum hb_tls_ev pending_event(struct hb_tls *t, struct hb_tls_event *event
             struct hb_bld mem = hb_bld(t->lane->session_mem, sizeof t->lane->session_mem);
             hb_bld_put(&mem, hb_buf_span(&t->post->pending));
             hb_buf_clear(&t->post->pending, t->env);
+            t->lane->session_told = true;
             event->data = hb_bld_span(&mem);
             return HB_TLS_SESSION;
         }
@@ -724,6 +734,7 @@ static enum hb_code take_answer(struct hb_tls *t, bool *more)
 enum hb_tls_ev hb_tls_next(struct hb_tls *t, struct hb_bld *out, struct hb_tls_event *event)
 {
     t->out = out;
+    wipe_session(t->lane);
     memset(event, 0, sizeof *event);
     event->alert = HB_ALERT_NONE;
     if (t->code != HB_OK && !t->failed) {

@@ -66,6 +66,7 @@ struct hb_tls_lane {
     struct hb_rec_cache read, write;
     uint8_t early256[32], early384[48]; /* hb_ks13_early_derived() */
     struct hb_bld flight;               /* messages on their way into records */
+    bool session_told;                  /* the caller is looking at session_mem: wiped with its next call */
     uint8_t session_mem[HB_TLS_SESSION_MAX];
     uint8_t flight_mem[HB_TLS_FLIGHT_MAX - 16384u];
 };

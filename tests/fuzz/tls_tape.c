@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "hs/kx12.h"
+#include <hb/ct.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -243,6 +244,11 @@ struct hb_tls *tape_begin(struct world *w, bool client)
     return connect(w, client, &w->mine);
 }
 
+struct hb_tls *tape_peer(struct world *w, bool client)
+{
+    return connect(w, !client, &w->peer);
+}
+
 /* ---- recording ---- */
 
 struct recorder {
@@ -412,21 +418,53 @@ static void record(struct world *w, bool client, bool taping)
     hb_tls_free(&r.peer);
 }
 
+static void fill_world(struct world *w, unsigned i)
+{
+    w->number = i % tape_num_scenarios;
+    w->scenario = &scenarios[w->number];
+    make_world(w);
+    if ((w->scenario->has & RESUMED) != 0) {
+        record(w, true, false);
+        if (w->session_len == 0) {
+            abort();
+        }
+    }
+}
+
+struct world *tape_world_new(unsigned i)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    if (w == NULL) {
+        abort();
+    }
+    fill_world(w, i);
+    return w;
+}
+
+void tape_world_free(struct world **pw)
+{
+    struct world *w = *pw;
+
+    *pw = NULL;
+    hb_tls_config_free(&w->server);
+    hb_tls_config_free(&w->client);
+    hb_cred_store_free(&w->server_creds);
+    hb_cred_store_free(&w->client_creds);
+    hb_trust_free(&w->trust);
+    hb_ticket_keys_free(&w->keys);
+    hb_tls_lane_free(&w->lane);
+    hb_wipe(w, sizeof *w);
+    free(w);
+}
+
 struct world *tape_world(unsigned i, bool client)
 {
     static struct world worlds[2][sizeof scenarios / sizeof scenarios[0]];
     struct world *w = &worlds[client][i % tape_num_scenarios];
 
     if (!w->tape.recorded) {
-        w->number = i % tape_num_scenarios;
-        w->scenario = &scenarios[w->number];
-        make_world(w);
-        if ((w->scenario->has & RESUMED) != 0) {
-            record(w, true, false);
-            if (w->session_len == 0) {
-                abort();
-            }
-        }
+        fill_world(w, i);
         record(w, client, true);
         w->tape.recorded = true;
         for (unsigned k = 0; k < w->tape.num; k++) {

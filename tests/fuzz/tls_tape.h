@@ -53,6 +53,12 @@ struct world *tape_world(unsigned i, bool client);
 /* Winds generators and clocks back to where they stood when the tape began, and makes the connection under
  * test. */
 struct hb_tls *tape_begin(struct world *w, bool client);
+/* The honest other end of that. */
+struct hb_tls *tape_peer(struct world *w, bool client);
+/* A world of one's own, without a tape; if it is one that resumes, with a session. Frees all it is made of.
+ */
+struct world *tape_world_new(unsigned i);
+void tape_world_free(struct world **w);
 /* One honest certificate chain's worth of keys and certificates, shared by all. */
 struct tape_pki {
     struct pki_key ca, middle, server, client, rsa, responder;

@@ -4,8 +4,18 @@
 #include "nettle_ec.h"
 
 #include <hb/ct.h>
+#include <malloc.h>
 #include <nettle/bignum.h>
 #include <stdlib.h>
+
+/* Nettle gives its temporaries back with a number of limbs for the length, so that length is not believed. */
+static void wiping_free(void *p, size_t len)
+{
+    size_t all = malloc_usable_size(p);
+
+    hb_wipe(p, all > len ? all : len);
+    free(p);
+}
 
 static void *wiping_realloc(void *p, size_t old_len, size_t new_len)
 {
@@ -15,15 +25,8 @@ static void *wiping_realloc(void *p, size_t old_len, size_t new_len)
         abort(); /* GMP has no way to hear of it */
     }
     memcpy(q, p, old_len < new_len ? old_len : new_len);
-    hb_wipe(p, old_len);
-    free(p);
+    wiping_free(p, old_len);
     return q;
-}
-
-static void wiping_free(void *p, size_t len)
-{
-    hb_wipe(p, len);
-    free(p);
 }
 
 void hb_gmp_init(void)
