@@ -141,10 +141,10 @@ static void wipe_session(struct hb_tls_lane *lane)
 static void drop_keys(struct hb_tls *t)
 {
     if (t->rd.suite != NULL && t->lane->read.generation == t->rd.generation) {
-        hb_wipe(&t->lane->read, sizeof t->lane->read);
+        hb_rec_cache_drop(&t->lane->read);
     }
     if (t->wr.suite != NULL && t->lane->write.generation == t->wr.generation) {
-        hb_wipe(&t->lane->write, sizeof t->lane->write);
+        hb_rec_cache_drop(&t->lane->write);
     }
     hb_rec_wipe(&t->rd);
     hb_rec_wipe(&t->wr);

@@ -127,13 +127,9 @@ const struct hb_cred *hb_cred_at(const struct hb_cred_store *store, size_t i)
 
 enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span host)
 {
-    struct hb_cert cert;
+    struct hb_cert_names names = cred->names;
     enum hb_name_match best = HB_NAME_NONE;
 
-    if (hb_cert_parse(cred->leaf, &cert) != HB_OK) {
-        return HB_NAME_NONE; /* cannot happen: it was parsed when it was added */
-    }
-    struct hb_cert_names names = hb_cert_names(&cert);
     for (unsigned i = 0; i < NAMES_MAX; i++) {
         struct hb_span name = hb_cert_next_name(&names);
         bool wildcard;
@@ -152,12 +148,8 @@ enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span hos
 
 struct hb_span hb_cred_first_name(const struct hb_cred *cred)
 {
-    struct hb_cert cert;
+    struct hb_cert_names names = cred->names;
 
-    if (hb_cert_parse(cred->leaf, &cert) != HB_OK) {
-        return hb_span(NULL, 0);
-    }
-    struct hb_cert_names names = hb_cert_names(&cert);
     return hb_cert_next_name(&names);
 }
 
@@ -341,6 +333,8 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
     hb_bld_put(&msg, hb_bld_span(work));
     cred->msg12 = hb_bld_span(&msg);
     cred->leaf = hb_span(cred->memory + (leaf.p - work->p), leaf.len);
+    HB_TRY(hb_cert_parse(cred->leaf, &cert)); /* once more, where it stays */
+    cred->names = hb_cert_names(&cert);
     encode13(cred->msg12, &msg);
     cred->msg13 = hb_span_skip(hb_bld_span(&msg), cred->msg12.len);
     HB_INVARIANT(hb_bld_ok(&msg) && msg.len == cred->memory_len);

@@ -3,6 +3,7 @@
 #define HB_CRED_STORE_H
 
 #include "crypto/crypto.h"
+#include "x509/cert.h"
 #include <hb/cred.h>
 
 struct hb_cred {
@@ -11,9 +12,10 @@ struct hb_cred {
     struct hb_privkey *key;            /* owned; NULL: elsewhere, under handle */
     uint64_t handle;                   /* 0: the key is here */
     enum hb_key_kind kind;
-    struct hb_span msg13; /* TLS 1.3 Certificate body: empty context, no entry extensions */
-    struct hb_span msg12; /* TLS 1.2 Certificate body */
-    struct hb_span leaf;  /* borrowed from msg12: DER of the leaf */
+    struct hb_span msg13;       /* TLS 1.3 Certificate body: empty context, no entry extensions */
+    struct hb_span msg12;       /* TLS 1.2 Certificate body */
+    struct hb_span leaf;        /* borrowed from msg12: DER of the leaf */
+    struct hb_cert_names names; /* of the leaf, at the first: every handshake asks */
     uint64_t not_before, not_after;
     struct hb_span staple; /* owned: OCSP response; empty: none */
     uint8_t *memory;       /* owned: msg12 and msg13 behind one another */

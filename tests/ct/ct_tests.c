@@ -406,7 +406,7 @@ static void run_premaster(size_t i, char *name, size_t cap)
     hb_privkey_free(&t->env, &key);
 }
 
-/* ---- CBC records (CT-04): everything decrypted is secret until the MAC was right ---- */
+/* ---- CBC records (CT-04, ATK-T2): everything decrypted is secret until the MAC was right ---- */
 
 static const struct {
     const char *name;

@@ -1,6 +1,6 @@
-/* test_premaster.c: CT-03, ATK-T1. Whatever stands in a client_key_exchange of RSA key transport, a server
- * does the same until Finished, says the same bytes, and has the same code: nobody learns what was wrong with
- * it. (That it does so in the same way, without branches, is the group `premaster` of ct.c.) */
+/* test_premaster.c: CT-03, ATK-T1, T12-05. Whatever stands in a client_key_exchange of RSA key transport, a
+ * server does the same until Finished, says the same bytes, and has the same code: nobody learns what was
+ * wrong with it. (That it does so in the same way, without branches, is the group `premaster` of ct.c.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* play_ops.c: a fuzzer's input as a list of changes to a tape; what fuzz_tls_server.c and fuzz_tls_client.c
- * have in common.
+ * have in common (ENG-06).
  *
  *   scenario u8 | flags u8 | op u8, its operands | op ...      and behind the last op the rest of the tape
  *

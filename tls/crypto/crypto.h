@@ -67,6 +67,10 @@ struct hb_aead {
     /* Writes len + 16 bytes to dst (dst == src is fine, other overlap is not). */
     void (*seal)(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
                  const uint8_t *src, size_t len);
+    /* The same, with the first `direct` bytes (a multiple of 64) taken from src; those behind them stand in
+     * dst already. */
+    void (*seal_from)(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
+                      const uint8_t *src, size_t direct, size_t len);
     /* src holds len bytes of ciphertext and 16 of tag; dst == src is fine. false: nothing of it may be used,
      * and dst is zeroed (CT-02). */
     bool (*open)(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,

@@ -35,15 +35,25 @@ static bool finish_open(const uint8_t *tag, const uint8_t *want, uint8_t *dst, s
         nettle_gcm_set_iv(m, &c->key, HB_IV_LEN, nonce);                                                     \
         nettle_gcm_update(m, &c->key, aad.len, aad.p);                                                       \
     }                                                                                                        \
-    static void gcm##bits##_seal(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad,    \
-                                 uint8_t *dst, const uint8_t *src, size_t len)                               \
+    static void gcm##bits##_seal_from(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad,\
+                                      uint8_t *dst, const uint8_t *src, size_t direct, size_t len)           \
     {                                                                                                        \
         const struct ctx_type *c = (const struct ctx_type *)(const void *)u;                                 \
         nettle_cipher_func *f = (nettle_cipher_func *)nettle_aes##bits##_encrypt;                            \
         struct gcm_ctx m;                                                                                    \
         gcm##bits##_start(c, &m, nonce, aad);                                                                \
-        nettle_gcm_encrypt(&m, &c->key, &c->cipher, f, len, dst, src);                                       \
+        nettle_gcm_encrypt(&m, &c->key, &c->cipher, f, direct, dst, src);                                    \
+        nettle_gcm_encrypt(&m, &c->key, &c->cipher, f, len - direct, dst + direct, dst + direct);            \
         HB_GCM_DIGEST(&m, &c->key, &c->cipher, f, HB_TAG_LEN, dst + len);                                    \
+    }                                                                                                        \
+    static void gcm##bits##_seal(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad,    \
+                                 uint8_t *dst, const uint8_t *src, size_t len)                               \
+    {                                                                                                        \
+        size_t direct = len & ~(size_t)63;                                                                   \
+        if (dst != src && len > direct) {                                                                    \
+            memcpy(dst + direct, src + direct, len - direct);                                                \
+        }                                                                                                    \
+        gcm##bits##_seal_from(u, nonce, aad, dst, src, direct, len);                                         \
     }                                                                                                        \
     static bool gcm##bits##_open(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad,    \
                                  uint8_t *dst, const uint8_t *src, size_t len)                               \
@@ -76,15 +86,27 @@ static void chacha_start(const union hb_aead_ctx *u, struct chacha_poly1305_ctx 
     nettle_chacha_poly1305_update(m, aad.len, aad.p);
 }
 
-static void chacha_seal(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
-                        const uint8_t *src, size_t len)
+static void chacha_seal_from(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
+                             const uint8_t *src, size_t direct, size_t len)
 {
     struct chacha_poly1305_ctx m;
 
     chacha_start(u, &m, nonce, aad);
-    nettle_chacha_poly1305_encrypt(&m, len, dst, src);
+    nettle_chacha_poly1305_encrypt(&m, direct, dst, src);
+    nettle_chacha_poly1305_encrypt(&m, len - direct, dst + direct, dst + direct);
     HB_DIGEST(nettle_chacha_poly1305_digest, &m, HB_TAG_LEN, dst + len);
     hb_wipe(&m, sizeof m);
+}
+
+static void chacha_seal(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
+                        const uint8_t *src, size_t len)
+{
+    size_t direct = len & ~(size_t)63;
+
+    if (dst != src && len > direct) {
+        memcpy(dst + direct, src + direct, len - direct);
+    }
+    chacha_seal_from(u, nonce, aad, dst, src, direct, len);
 }
 
 static bool chacha_open(const union hb_aead_ctx *u, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
@@ -103,7 +125,7 @@ static bool chacha_open(const union hb_aead_ctx *u, const uint8_t nonce[12], str
 }
 
 /* clang-format off */
-const struct hb_aead hb_aes128_gcm = {"AES-128-GCM", 16, GCM_RECORDS, gcm128_key, gcm128_seal, gcm128_open};
-const struct hb_aead hb_aes256_gcm = {"AES-256-GCM", 32, GCM_RECORDS, gcm256_key, gcm256_seal, gcm256_open};
-const struct hb_aead hb_chacha20_poly1305 = {"ChaCha20-Poly1305", 32, CHACHA_RECORDS, chacha_key, chacha_seal, chacha_open};
+const struct hb_aead hb_aes128_gcm = {"AES-128-GCM", 16, GCM_RECORDS, gcm128_key, gcm128_seal, gcm128_seal_from, gcm128_open};
+const struct hb_aead hb_aes256_gcm = {"AES-256-GCM", 32, GCM_RECORDS, gcm256_key, gcm256_seal, gcm256_seal_from, gcm256_open};
+const struct hb_aead hb_chacha20_poly1305 = {"ChaCha20-Poly1305", 32, CHACHA_RECORDS, chacha_key, chacha_seal, chacha_seal_from, chacha_open};
 /* clang-format on */

@@ -8,24 +8,31 @@
 
 #include <hb/ct.h>
 
+/* States of a role and version stand behind one another (hs.h); each table has the rows of its own. */
 struct table {
     const struct hb_hs_row *rows;
     size_t num;
+    uint8_t last; /* its last state */
 };
 
 static const struct hb_hs_row *find(unsigned state, unsigned msg)
 {
     const struct table tables[] = {
-        {hb_server_rows, hb_num_server_rows},     {hb_server13_rows, hb_num_server13_rows},
-        {hb_server12_rows, hb_num_server12_rows}, {hb_client_rows, hb_num_client_rows},
-        {hb_client13_rows, hb_num_client13_rows}, {hb_client12_rows, hb_num_client12_rows},
+        {hb_server_rows, hb_num_server_rows, HB_S_HELLO},
+        {hb_server13_rows, hb_num_server13_rows, HB_S13_OPEN},
+        {hb_server12_rows, hb_num_server12_rows, HB_S12_OPEN},
+        {hb_client_rows, hb_num_client_rows, HB_C_HELLO},
+        {hb_client13_rows, hb_num_client13_rows, HB_C13_OPEN},
+        {hb_client12_rows, hb_num_client12_rows, HB_C12_OPEN},
     };
+    size_t t = 0;
 
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
-        for (size_t i = 0; i < tables[t].num; i++) {
-            if (tables[t].rows[i].in == state && tables[t].rows[i].on == msg) {
-                return &tables[t].rows[i];
-            }
+    while (tables[t].last < state) {
+        t++;
+    }
+    for (size_t i = 0; i < tables[t].num; i++) {
+        if (tables[t].rows[i].in == state && tables[t].rows[i].on == msg) {
+            return &tables[t].rows[i];
         }
     }
     return NULL;

@@ -47,6 +47,12 @@ void hb_rec_wipe(struct hb_rec_dir *d)
     hb_wipe(d, sizeof *d);
 }
 
+void hb_rec_cache_drop(struct hb_rec_cache *cache)
+{
+    hb_wipe(&cache->ctx, sizeof cache->ctx);
+    cache->generation = 0;
+}
+
 static const union hb_aead_ctx *keyed(const struct hb_rec_dir *d, struct hb_rec_cache *cache)
 {
     if (cache->generation != d->generation) {
@@ -107,7 +113,7 @@ static enum hb_code open13(struct hb_rec_dir *d, struct hb_rec_cache *cache, uin
         return HB_E_TLS_BAD_RECORD_MAC;
     }
     d->seq++;
-    HB_CT_PUBLIC(body, len); /* what the peer says decides what we do */
+    HB_CT_PUBLIC(body, len);          /* what the peer says decides what we do */
     if (len > HB_REC_PLAIN_MAX + 1) { /* padding counts (REC-01) */
         return HB_E_TLS_RECORD_OVERFLOW;
     }
@@ -200,6 +206,34 @@ static void gather(uint8_t *dst, struct hb_rec_source *src, size_t len)
     }
 }
 
+/* Seals len bytes of content and in TLS 1.3 their type behind them, by way of the cache's place. Content
+ * that lies in one piece is read where it lies, in whole blocks of every cipher; only the rest of it is
+ * copied. */
+static void seal_body(const struct hb_rec_dir *d, struct hb_rec_cache *cache, const uint8_t *nonce,
+                      struct hb_span aad, uint8_t *body, struct hb_rec_source *src, size_t len,
+                      const uint8_t *inner_type)
+{
+    size_t direct = len & ~(size_t)63;
+    const uint8_t *from = body;
+
+    while (len > 0 && src->off == src->v->len) {
+        src->v++;
+        src->off = 0;
+    }
+    if (direct > 0 && src->v->len - src->off >= len) {
+        from = src->v->p + src->off;
+        src->off += direct;
+    } else {
+        gather(body, src, direct);
+    }
+    gather(cache->place + direct, src, len - direct);
+    if (inner_type != NULL) {
+        cache->place[len++] = *inner_type;
+    }
+    d->suite->aead->seal_from(keyed(d, cache), nonce, aad, cache->place, from, direct, len);
+    memcpy(body, cache->place, len + HB_TAG_LEN);
+}
+
 void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type, uint16_t record_version,
                  struct hb_rec_source *src, size_t len, struct hb_bld *out)
 {
@@ -225,10 +259,8 @@ void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type,
         gather(body + hb_legacy_head(d->legacy), src, len);
         hb_legacy_seal(d->legacy, d->seq, type, body, len);
     } else if (is13(d)) {
-        gather(body, src, len);
-        body[len] = type;
         make_nonce(d, NULL, nonce);
-        d->suite->aead->seal(keyed(d, cache), nonce, hb_span(p, HB_REC_HEADER), body, body, len + 1);
+        seal_body(d, cache, nonce, hb_span(p, HB_REC_HEADER), body, src, len, &type);
     } else {
         const uint8_t *explicit_part = NULL;
         if (d->suite->explicit_nonce) { /* the sequence number: unique by construction (REC-10) */
@@ -236,9 +268,8 @@ void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type,
             explicit_part = body;
             body += EXPLICIT_LEN;
         }
-        gather(body, src, len);
         make_nonce(d, explicit_part, nonce);
-        d->suite->aead->seal(keyed(d, cache), nonce, make_aad12(d, type, len, aad), body, body, len);
+        seal_body(d, cache, nonce, make_aad12(d, type, len, aad), body, src, len, NULL);
     }
     HB_CT_PUBLIC(p, total); /* on its way out */
     d->seq++;

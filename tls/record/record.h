@@ -33,7 +33,13 @@ struct hb_rec_dir {
 struct hb_rec_cache {
     union hb_aead_ctx ctx;
     uint64_t generation; /* 0: nobody's */
+    /* Where records are sealed: a body behind a header of 5 bytes is not aligned, and Nettle takes longer over it
+     * than a copy does. Holds ciphertext only. */
+    uint8_t place[HB_REC_PLAIN_MAX + 64u] __attribute__((aligned(64)));
 };
+
+/* Forgets the key. */
+void hb_rec_cache_drop(struct hb_rec_cache *cache);
 
 struct hb_rec_header {
     uint8_t type;
