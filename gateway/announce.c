@@ -19,6 +19,7 @@ enum gw_proxy_status gw_announce_read(struct gw_session *s)
             return GW_PROXY_BAD;
         }
         *s->announced = addrs;
+        memcpy(&s->peer, &addrs.src, sizeof s->peer);
     }
     hb_buf_drop(&s->client.held, env, used);
     return status;

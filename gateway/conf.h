@@ -7,6 +7,7 @@
 #ifndef GW_CONF_H
 #define GW_CONF_H
 
+#include "limit.h"
 #include "log.h"
 #include "net.h"
 #include <hb/peer.h>
@@ -102,6 +103,7 @@ struct gw_listener_conf {
     enum hb_peer_tls backend_link;            /* how the backend's link is protected */
     const struct hb_peer_proto *backend_peer; /* what the backend speaks; NULL: nobody needs to know */
     enum gw_tell client_address;              /* whether and how the backend is told whom we speak for */
+    struct gw_nets allow, deny;               /* clients; allow empty: everybody */
     struct gw_nets proxies;                   /* who must say with a PROXY header whom he speaks for */
     bool client_verified;                     /* client certificates are checked against a CA */
     char backend_name[256];                   /* that its certificate must have */
@@ -118,6 +120,8 @@ struct gw_conf {
     bool sandbox;
     const char *user, *control; /* of the draft; NULL: nobody said it */
     struct gw_timeouts timeouts;
+    struct gw_limit_settings limits;
+    struct gw_nets limit_exempt;
 };
 
 /* ---- problems ---- */

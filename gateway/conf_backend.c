@@ -97,7 +97,6 @@ static void load_client_address(const struct gw_draft_listener *dl, struct gw_li
                                 struct gw_problems *p)
 {
     static const char *const words[] = {"off", "command", "proxy-v1", "proxy-v2"};
-    const char *bad = NULL;
 
     lc->client_address =
         (enum gw_tell)gw_choose(dl->client_address, words, 4, "client-address", GW_AT(dl, client_address), p);
@@ -108,11 +107,6 @@ static void load_client_address(const struct gw_draft_listener *dl, struct gw_li
                    "client-address command: this protocol has no command for it; say proxy-v2 if the backend "
                    "knows the PROXY protocol",
                    dl->backend);
-    }
-    if (dl->accept_proxy != NULL && !gw_nets_parse(dl->accept_proxy, &lc->proxies, &bad)) {
-        gw_problem(
-            p, GW_AT(dl, accept_proxy),
-            "accept-proxy takes up to 32 addresses or networks such as 192.0.2.0/24,2001:db8::/32; not", bad);
     }
 }
 

@@ -261,6 +261,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
                     : GW_LOG_TEXT;
     conf->debug = d->debug;
     load_processes(d, conf, p);
+    gw_conf_limits(d, conf, p);
     conf->timeouts = d->timeouts;
     conf->listeners = calloc(d->num_listeners > 0 ? d->num_listeners : 1, sizeof *conf->listeners);
     if (d->num_listeners == 0) {
@@ -273,6 +274,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         conf->num_listeners = i + 1;
         lc->index = i;
         load_listen(dl, lc, p);
+        gw_conf_lists(dl, lc, p);
         gw_conf_backend(dl, lc, p);
         gw_conf_certs(d, dl, lc, p);
         gw_conf_tls(dl, lc, p);

@@ -11,6 +11,7 @@
  * Owns both ends, the protocol session and the timer. Knows no mail command. */
 #include "session.h"
 
+#include "admit.h"
 #include "announce.h"
 #include "dial.h"
 #include "log.h"
@@ -70,6 +71,7 @@ static void free_session(struct gw_session *s)
     const struct hb_env *env = w->env;
 
     gw_log_session_end(s);
+    gw_admit_leave(s);
     gw_wheel_remove(&w->wheel, &s->timer);
     *s->prev = s->next;
     if (s->next != NULL) {
@@ -329,6 +331,7 @@ static void secured(struct gw_session *s)
     note_server_name(s);
     note_identity(s);
     s->phase = PH_SECURE;
+    gw_admit_handshake_over(s);
     s->w->stat->handshakes++;
     if (s->ps == NULL) { /* implicit TLS: the mail protocol begins only now */
         s->ps = hb_proto_new(s->lc->proto, &s->lc->proto_settings, s->w->env);
@@ -429,7 +432,12 @@ void gw_session_answered(struct gw_session *s, struct gw_end *e)
 static void begin_tls(struct gw_session *s)
 {
     const struct hb_env *env = s->w->env;
+    enum hb_code why = gw_admit_handshake(s);
 
+    if (why != HB_OK) {
+        end_session(s, why);
+        return;
+    }
     s->client.tls = hb_tls_server_new(s->lc->tls, env, s->w->lane);
     if (s->client.tls == NULL) {
         end_session(s, HB_E_NO_MEMORY);
@@ -865,19 +873,15 @@ void gw_session_bye(struct gw_session *s)
 void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,
                           struct sockaddr_storage *own)
 {
-    int len = sizeof *peer;
+    int len = sizeof *own;
 
     memset(peer, 0, sizeof *peer);
     memset(own, 0, sizeof *own);
+    memcpy(peer, &s->peer, sizeof s->peer);
     if (s->announced != NULL) {
-        *peer = s->announced->src;
         *own = s->announced->dst;
         return;
     }
-    if (uv_tcp_getpeername(&s->client.tcp, (struct sockaddr *)peer, &len) != 0) {
-        peer->ss_family = AF_UNSPEC;
-    }
-    len = sizeof *own;
     if (uv_tcp_getsockname(&s->client.tcp, (struct sockaddr *)own, &len) != 0) {
         own->ss_family = AF_UNSPEC;
     }
@@ -888,7 +892,12 @@ static void begin(struct gw_session *s)
 {
     const struct gw_listener_conf *lc = s->lc;
     struct hb_proto_sink mem;
+    enum hb_code why = gw_admit(s);
 
+    if (why != HB_OK && (why == HB_E_GW_DENIED || lc->implicit)) {
+        end_session(s, why); /* nothing can be said before TLS, and a handshake is what we save */
+        return;
+    }
     if (lc->implicit && !lc->plain) {
         s->phase = PH_UPGRADING; /* nothing to flush: settle() begins TLS at once */
         return;
@@ -900,6 +909,11 @@ static void begin(struct gw_session *s)
         end_session(s, HB_E_NO_MEMORY);
         return;
     }
+    if (why != HB_OK) { /* a refusal in the place of the greeting (R15) */
+        (void)hb_proto_backend_lost(s->ps, false, sink(s, &mem));
+        end_session(s, why);
+        return;
+    }
     carry(s, HB_FROM_CLIENT, hb_proto_start(s->ps, sink(s, &mem)), hb_span(NULL, 0));
 }
 
@@ -908,7 +922,7 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     const struct hb_env *env = w->env;
     struct gw_session *s = env->alloc(env->ctx, sizeof *s);
     struct sockaddr_storage peer;
-    struct sockaddr_storage own;
+    int len = sizeof s->peer;
 
     if (s == NULL) {
         return false;
@@ -941,7 +955,11 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
         gw_session_kill(s, HB_E_GW_CLIENT_RESET);
         return true;
     }
-    gw_session_addresses(s, &peer, &own);
+    if (uv_tcp_getpeername(&s->client.tcp, &s->peer.sa, &len) != 0) {
+        s->peer.sa.sa_family = AF_UNSPEC;
+    }
+    memset(&peer, 0, sizeof peer);
+    memcpy(&peer, &s->peer, sizeof s->peer);
     if (gw_nets_hold(&lc->proxies, &peer)) {
         s->phase = PH_HEADER;
         gw_wheel_set(&w->wheel, &s->timer, gw_worker_now(w) + w->conf->timeouts.handshake);

@@ -13,6 +13,14 @@
 #include "proxyhdr.h"
 #include "wheel.h"
 #include <hb/proto.h>
+#include <netinet/in.h>
+
+/* An address without the room of sockaddr_storage; family 0: not known. */
+union gw_addr {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
 
 struct gw_dial;
 struct gw_worker;
@@ -31,7 +39,7 @@ struct gw_session {
     uint64_t id, started; /* started: milliseconds, monotonic */
     char *identity;       /* owned, identity_size bytes: whom the client's certificate names; NULL: nobody */
     char *sni;            /* owned, sni_size bytes; NULL without server_name */
-    char peer[48];        /* "192.0.2.7:4711" */
+    union gw_addr peer;   /* where the client comes from, as the system or a trusted proxy says */
     uint8_t phase;        /* enum gw_phase */
     uint8_t last_phase;   /* where it was when it ended */
     uint8_t sni_size;
@@ -46,6 +54,8 @@ struct gw_session {
     bool abort_backend : 1;     /* the backend shall see an abort */
     bool abort_client : 1;      /* no close_notify: the client shall see a truncation */
     bool ended : 1;             /* why is set */
+    bool counted : 1;           /* by the limiter: as a connection */
+    bool shaking : 1;           /* ...and as a handshake under way */
     bool goodbye_due : 1;       /* the protocol says goodbye in answer to the next command */
     uint16_t code;              /* enum hb_code: why it ended */
 };

@@ -7,32 +7,26 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-static void note_peer(struct gw_session *s)
+const char *gw_peer_text(const struct gw_session *s, char text[GW_PEER_TEXT])
 {
-    struct sockaddr_storage a;
-    struct sockaddr_storage own;
     char ip[INET6_ADDRSTRLEN] = "?";
 
-    gw_session_addresses(s, &a, &own);
-    if (a.ss_family == AF_UNSPEC) {
-        (void)snprintf(s->peer, sizeof s->peer, "unknown"); /* gone already */
-        return;
-    }
-    if (a.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a;
-        (void)uv_ip6_name(in6, ip, sizeof ip);
-        (void)snprintf(s->peer, sizeof s->peer, "[%.39s]:%u", ip, ntohs(in6->sin6_port));
+    if (s->peer.sa.sa_family == AF_INET6) {
+        (void)uv_ip6_name(&s->peer.in6, ip, sizeof ip);
+        (void)snprintf(text, GW_PEER_TEXT, "[%.39s]:%u", ip, ntohs(s->peer.in6.sin6_port));
+    } else if (s->peer.sa.sa_family == AF_INET) {
+        (void)uv_ip4_name(&s->peer.in, ip, sizeof ip);
+        (void)snprintf(text, GW_PEER_TEXT, "%.39s:%u", ip, ntohs(s->peer.in.sin_port));
     } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&a;
-        (void)uv_ip4_name(in, ip, sizeof ip);
-        (void)snprintf(s->peer, sizeof s->peer, "%.39s:%u", ip, ntohs(in->sin_port));
+        (void)snprintf(text, GW_PEER_TEXT, "unknown"); /* it was gone before we looked */
     }
+    return text;
 }
 
 void gw_log_session_start(struct gw_session *s)
 {
-    note_peer(s);
-    GW_LOG(GW_EV_SESSION_START, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url));
+    GW_LOG(GW_EV_SESSION_START, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url));
 }
 
 void gw_log_session_end(struct gw_session *s)
@@ -53,9 +47,9 @@ void gw_log_session_end(struct gw_session *s)
     } else if (t != NULL && t->alert_sent != 255) {
         alert = hb_tls_alert_name(t->alert_sent);
     }
-    GW_LOG(GW_EV_SESSION_END, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
-           GW_STR("proto", hb_proto_name(s->lc->proto)), GW_STR("sni", s->sni != NULL ? s->sni : ""),
-           GW_STR("alpn", alpn != NULL ? alpn : ""),
+    GW_LOG(GW_EV_SESSION_END, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("proto", hb_proto_name(s->lc->proto)),
+           GW_STR("sni", s->sni != NULL ? s->sni : ""), GW_STR("alpn", alpn != NULL ? alpn : ""),
            GW_STR("version", version ? hb_tls_version_name(t->version) : "none"),
            GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
            GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
@@ -82,14 +76,15 @@ void gw_log_session_end(struct gw_session *s)
 
 void gw_log_injection(struct gw_session *s)
 {
-    GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id), GW_STR("peer", s->peer),
-           GW_STR("listener", s->lc->url));
+    GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id),
+           GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})), GW_STR("listener", s->lc->url));
 }
 
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status)
 {
-    GW_LOG(GW_EV_BACKEND_DOWN, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
-           GW_STR("backend", s->lc->backend_text), GW_STR("why", uv_strerror(uv_status)));
+    GW_LOG(GW_EV_BACKEND_DOWN, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
+           GW_STR("why", uv_strerror(uv_status)));
 }
 
 /* What an attacker on the backend's network would do has an event of its own (ATK rows, side C). */
@@ -108,8 +103,8 @@ void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_s
 
     memcpy(text, head.len > 0 ? head.p : (const uint8_t *)"", head.len);
     text[head.len] = 0;
-    GW_LOG(event_of(why), GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
-           GW_STR("backend", s->lc->backend_text),
+    GW_LOG(event_of(why), GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
            GW_STR("had_starttls", gw_upstream_has_had(s) ? "yes" : "no"), GW_STR("said", text),
            GW_STR("said_in", in_tls ? "TLS" : "clear"), GW_STR("code", hb_err_name(why)),
            GW_STR("why", hb_err_sentence(why)));
@@ -119,8 +114,9 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event)
 {
     bool got = event->code == HB_E_TLS_PEER_ALERT;
 
-    GW_LOG(GW_EV_BACKEND_TLS, GW_U64("id", s->id), GW_STR("peer", s->peer), GW_STR("listener", s->lc->url),
-           GW_STR("backend", s->lc->backend_text), GW_STR("name", s->lc->backend_name),
+    GW_LOG(GW_EV_BACKEND_TLS, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
+           GW_STR("name", s->lc->backend_name),
            GW_STR("alert", event->alert != 255 ? hb_tls_alert_name(event->alert) : ""),
            GW_STR("from", event->alert == 255 ? ""
                           : got               ? "backend"

@@ -8,7 +8,9 @@
 struct gw_session;
 struct hb_tls_event;
 
-/* Notes the client's address as the log has it, and (debug) that it came. */
+#define GW_PEER_TEXT 48u
+/* The client's address as the log has it, "192.0.2.7:4711", written to text. */
+const char *gw_peer_text(const struct gw_session *s, char text[GW_PEER_TEXT]);
 void gw_log_session_start(struct gw_session *s);
 void gw_log_session_end(struct gw_session *s);
 /* TLS toward the backend failed. */

@@ -309,9 +309,10 @@ static bool make_buffers(struct gw_worker *w)
         gw_upstream_cache_init(w->upstream_sessions);
     }
     w->in = malloc(sizeof *w->in);
+    w->limiter = gw_limiter_new(w->env);
     return gw_signer_init(&w->signer) && w->lane != NULL && w->rbuf != NULL && w->out_client != NULL &&
            w->out_backend != NULL && sealed != NULL && sealed_backend != NULL && w->in != NULL &&
-           w->upstream_sessions != NULL;
+           w->limiter != NULL && w->upstream_sessions != NULL;
 }
 
 static void free_buffers(struct gw_worker *w)
@@ -327,6 +328,7 @@ static void free_buffers(struct gw_worker *w)
     }
     free(w->upstream_sessions);
     free(w->in);
+    gw_limiter_free(&w->limiter, w->env);
 }
 
 /* Counters that others read; a page of our own if none came. */

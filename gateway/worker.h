@@ -45,7 +45,8 @@ struct gw_worker {
     uint8_t *rbuf;            /* owned, GW_READ_LARGE + HB_TLS_RECORD_MAX */
     size_t prefix;            /* bytes at rbuf's front that the last alloc callback put there */
     struct hb_bld sealed,
-        sealed_backend; /* owned memory: records ready for the two sockets of the turn's session */
+        sealed_backend;         /* owned memory: records ready for the two sockets of the turn's session */
+    struct gw_limiter *limiter; /* owned */
     struct gw_upstream_cache *upstream_sessions; /* owned */
     struct gw_out *out_client, *out_backend;     /* owned */
     struct gw_listener *listeners;               /* owned list, by their close callbacks */

@@ -1,0 +1,249 @@
+/* limit.c: a set-associative table of counters.
+ * Invariants: an entry with connections is never given away; the table never grows; a bucket's tokens are
+ * worked out when it is looked at, so that nothing has to tick. */
+#include "limit.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#define SETS   2048u /* a power of two */
+#define WAYS   8u
+#define BURST  10u  /* seconds' worth of handshakes at once */
+#define WINDOW 600u /* seconds that a failed login counts */
+
+struct entry {
+    uint8_t key[17]; /* kind, address */
+    bool used;
+    uint16_t failed; /* logins, since `first` */
+    uint32_t conns;
+    uint32_t seen;     /* second of the last use */
+    uint32_t first;    /* of the failed logins that are counted */
+    uint32_t told;     /* second of the last log line, plus one; 0: never */
+    uint32_t spent;    /* handshakes that the bucket has not got back yet */
+    uint32_t refilled; /* second for which spent holds */
+};
+
+struct bucket {
+    uint32_t spent, refilled;
+};
+
+struct gw_limiter {
+    uint64_t seed[2];
+    unsigned handshakes;
+    struct bucket total;
+    struct entry table[SETS][WAYS];
+};
+
+enum kind { KIND_ADDRESS = 1, KIND_NETWORK = 2 };
+
+struct gw_limiter *gw_limiter_new(const struct hb_env *env)
+{
+    struct gw_limiter *l = env->alloc(env->ctx, sizeof *l);
+
+    if (l != NULL) {
+        env->random(env->ctx, sizeof l->seed, (uint8_t *)l->seed);
+    }
+    return l;
+}
+
+void gw_limiter_free(struct gw_limiter **l, const struct hb_env *env)
+{
+    if (*l != NULL) {
+        env->release(env->ctx, *l, sizeof **l);
+        *l = NULL;
+    }
+}
+
+/* ---- the table ---- */
+
+/* False: an address that is not counted (a unix socket). IPv4 in IPv6 is IPv4. */
+static bool key_of(uint8_t key[17], enum kind kind, const struct sockaddr_storage *a)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+    bool mapped = a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+
+    memset(key, 0, 17);
+    key[0] = (uint8_t)kind;
+    if (a->ss_family == AF_INET || mapped) {
+        const void *addr = mapped ? (const uint8_t *)&in6->sin6_addr + 12
+                                  : (const uint8_t *)&((const struct sockaddr_in *)a)->sin_addr;
+        key[0] |= 0x10;
+        memcpy(key + 1, addr, kind == KIND_ADDRESS ? 4 : 3);
+    } else if (a->ss_family == AF_INET6) {
+        memcpy(key + 1, &in6->sin6_addr, kind == KIND_ADDRESS ? 16 : 8);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static uint64_t mix(uint64_t h)
+{
+    h ^= h >> 33;
+    h *= 0xff51afd7ed558ccdu;
+    h ^= h >> 33;
+    h *= 0xc4ceb9fe1a85ec53u;
+    return h ^ h >> 33;
+}
+
+static unsigned set_of(const struct gw_limiter *l, const uint8_t key[17])
+{
+    uint64_t word[2];
+
+    memcpy(word, key + 1, sizeof word);
+    return (unsigned)(mix(mix(word[0] ^ l->seed[0]) ^ word[1] ^ l->seed[1] ^ key[0]) & (SETS - 1));
+}
+
+/* The entry, made if it is not there; NULL where it cannot be counted. */
+static struct entry *entry_of(struct gw_limiter *l, enum kind kind, const struct sockaddr_storage *addr,
+                              uint32_t now)
+{
+    uint8_t key[17];
+    struct entry *oldest = NULL;
+
+    if (!key_of(key, kind, addr)) {
+        return NULL;
+    }
+    struct entry *set = l->table[set_of(l, key)];
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct entry *e = &set[i];
+        if (e->used && memcmp(e->key, key, sizeof key) == 0) {
+            e->seen = now;
+            return e;
+        }
+        bool better = oldest == NULL || (oldest->used && (!e->used || e->seen < oldest->seen));
+        oldest = e->conns == 0 && better ? e : oldest;
+    }
+    if (oldest != NULL) {
+        memset(oldest, 0, sizeof *oldest);
+        memcpy(oldest->key, key, sizeof key);
+        oldest->used = true;
+        oldest->seen = now;
+        oldest->refilled = now;
+    }
+    return oldest;
+}
+
+/* ---- connections ---- */
+
+static bool over(unsigned limit, uint32_t count)
+{
+    return limit > 0 && count >= limit;
+}
+
+static uint16_t failed_now(const struct entry *e, uint32_t now)
+{
+    return now - e->first < WINDOW ? e->failed : 0;
+}
+
+enum gw_limit_verdict gw_limit_enter(struct gw_limiter *l, const struct gw_limit_settings *set,
+                                     const struct sockaddr_storage *addr, uint32_t now)
+{
+    struct entry *a = entry_of(l, KIND_ADDRESS, addr, now);
+    struct entry *n = entry_of(l, KIND_NETWORK, addr, now);
+
+    if (a != NULL && over(set->failed_logins, failed_now(a, now))) {
+        return GW_LIMIT_LOGINS;
+    }
+    if (a != NULL && over(set->per_address, a->conns)) {
+        return GW_LIMIT_ADDRESS;
+    }
+    if (n != NULL && over(set->per_network, n->conns)) {
+        return GW_LIMIT_NETWORK;
+    }
+    if (a != NULL) {
+        a->conns++;
+    }
+    if (n != NULL) {
+        n->conns++;
+    }
+    return GW_LIMIT_PASS;
+}
+
+static void uncount(struct gw_limiter *l, enum kind kind, const struct sockaddr_storage *addr)
+{
+    uint8_t key[17];
+
+    if (!key_of(key, kind, addr)) {
+        return;
+    }
+    struct entry *set = l->table[set_of(l, key)];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].used && set[i].conns > 0 && memcmp(set[i].key, key, sizeof key) == 0) {
+            set[i].conns--;
+        }
+    }
+}
+
+void gw_limit_leave(struct gw_limiter *l, const struct sockaddr_storage *addr)
+{
+    uncount(l, KIND_ADDRESS, addr);
+    uncount(l, KIND_NETWORK, addr);
+}
+
+/* ---- handshakes ---- */
+
+static void refill(uint32_t *spent, uint32_t *refilled, unsigned rate, uint32_t now)
+{
+    uint64_t back = (uint64_t)(now - *refilled) * rate;
+
+    *spent = back >= *spent ? 0 : *spent - (uint32_t)back;
+    *refilled = now;
+}
+
+enum gw_limit_verdict gw_limit_handshake(struct gw_limiter *l, const struct gw_limit_settings *set,
+                                         const struct sockaddr_storage *addr, uint32_t now)
+{
+    struct entry *n = entry_of(l, KIND_NETWORK, addr, now);
+
+    if (over(set->handshakes, l->handshakes)) {
+        return GW_LIMIT_HANDSHAKES;
+    }
+    if (n != NULL) {
+        refill(&n->spent, &n->refilled, set->rate_network, now);
+    }
+    refill(&l->total.spent, &l->total.refilled, set->rate_total, now);
+    if ((n != NULL && over(set->rate_network * BURST, n->spent)) ||
+        over(set->rate_total * BURST, l->total.spent)) {
+        return GW_LIMIT_RATE;
+    }
+    if (n != NULL) {
+        n->spent++;
+    }
+    l->total.spent++;
+    l->handshakes++;
+    return GW_LIMIT_PASS;
+}
+
+void gw_limit_handshake_over(struct gw_limiter *l)
+{
+    l->handshakes -= l->handshakes > 0;
+}
+
+/* ---- logins, telling ---- */
+
+void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now)
+{
+    struct entry *e = entry_of(l, KIND_ADDRESS, addr, now);
+
+    if (e == NULL) {
+        return;
+    }
+    if (failed_now(e, now) == 0) {
+        e->first = now;
+        e->failed = 0;
+    }
+    e->failed = e->failed < UINT16_MAX ? (uint16_t)(e->failed + 1) : e->failed;
+}
+
+bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now)
+{
+    struct entry *e = entry_of(l, KIND_ADDRESS, addr, now);
+
+    if (e == NULL) {
+        return true;
+    }
+    bool tell = e->told == 0 || now - (e->told - 1) >= 60;
+    e->told = tell ? now + 1 : e->told;
+    return tell;
+}
