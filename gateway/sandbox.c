@@ -75,15 +75,15 @@ static bool add_narrow(scmp_filter_ctx ctx, enum gw_role role)
         seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0)) ==
             0 &&
         /* its own limits, to be read */
-        seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
-                         SCMP_A2(SCMP_CMP_EQ, 0)) == 0 &&
+        seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0, 0),
+                         SCMP_A2(SCMP_CMP_EQ, 0, 0)) == 0 &&
         /* fstat() as newer C libraries do it; with a path it would end in the empty folder */
         seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                          SCMP_A3(SCMP_CMP_MASKED_EQ, 0x1000, 0x1000)) == 0; /* AT_EMPTY_PATH */
     static const int families[] = {AF_INET, AF_INET6};
     for (size_t i = 0; role == GW_ROLE_WORKER && i < 2; i++) {
         good = good && seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                        SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i])) == 0;
+                                        SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i], 0)) == 0;
     }
     return good;
 }
