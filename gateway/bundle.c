@@ -1,6 +1,7 @@
 /* bundle.c: the value, and its bytes. */
 #include "bundle.h"
 
+#include <arpa/inet.h>
 #include <hb/builder.h>
 #include <hb/ct.h>
 #include <hb/cursor.h>
@@ -148,6 +149,25 @@ const char *gw_bundle_watched(const struct gw_bundle *b, unsigned i, enum gw_sou
         }
     }
     return NULL;
+}
+
+bool gw_bundle_has_names(const struct gw_bundle *b)
+{
+    for (unsigned i = 0; i < b->num; i++) {
+        uint8_t mem[16];
+        char host[512];
+        const char *blank = strrchr(b->answers[i].name, ' ');
+        size_t len = blank != NULL ? (size_t)(blank - b->answers[i].name) : 0;
+        if (b->answers[i].kind != GW_SRC_ADDRESS || len >= sizeof host) {
+            continue;
+        }
+        memcpy(host, b->answers[i].name, len);
+        host[len] = 0;
+        if (inet_pton(AF_INET, host, mem) != 1 && inet_pton(AF_INET6, host, mem) != 1) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct gw_answer *gw_bundle_add(struct gw_bundle *b, enum gw_source_kind kind, struct hb_span name,

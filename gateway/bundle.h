@@ -51,6 +51,8 @@ const struct gw_answer *gw_bundle_find(const struct gw_bundle *b, enum gw_source
 /* Adds a copy; NULL: no room for it. */
 const struct gw_answer *gw_bundle_add(struct gw_bundle *b, enum gw_source_kind kind, struct hb_span name,
                                       int status, struct hb_span bytes);
+/* True if it was asked for the address of a name (and not of an address). */
+bool gw_bundle_has_names(const struct gw_bundle *b);
 /* The words of the command line that b belongs to. */
 HB_MUST_USE enum hb_code gw_bundle_add_word(struct gw_bundle *b, const char *word);
 unsigned gw_bundle_num_words(const struct gw_bundle *b);

@@ -42,6 +42,7 @@ enum gw_msg {
     GW_MSG_DIALED,    /* u32 number, u32 errno; fd: the link */
     GW_MSG_ASK,       /* u32 client, vec16 words of `hauberk ctl`, a NUL behind each */
     GW_MSG_SAY,       /* u32 client, u8 exit code, vec16 text: the answer */
+    GW_MSG_LOADED,    /* loader.c: from the process that loads a configuration */
     GW_NUM_MSGS
 };
 

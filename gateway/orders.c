@@ -73,25 +73,36 @@ static void order_status(struct gw_supervisor *sv, uint32_t client, unsigned num
 
 static void order_reload(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
 {
-    char text[512];
-    char line[520];
-
     (void)num;
     (void)words;
     if (sv->draining || sv->reload_asked.waiting) {
         say(sv, client, 1, sv->draining ? "draining\n" : "another reload is under way\n");
         return;
     }
-    bool good = gw_reload(sv, true, "hauberk ctl", text, sizeof text);
-    if (!good) {
-        size_t len = strlen(text);
-        (void)snprintf(line, sizeof line, "%s%s", text, len > 0 && text[len - 1] == '\n' ? "" : "\n");
-        say(sv, client, 1, line);
+    sv->reload_asked.waiting = true;
+    sv->reload_asked.begun = false;
+    sv->reload_asked.loaded = false;
+    sv->reload_asked.client = client;
+    gw_reload(sv, true, "hauberk ctl");
+}
+
+void gw_order_loaded(struct gw_supervisor *sv, bool good)
+{
+    char line[520];
+    size_t len = strlen(sv->last_reload);
+
+    if (!sv->reload_asked.waiting || !sv->reload_asked.begun) {
         return;
     }
-    sv->reload_asked.waiting = true;
-    sv->reload_asked.client = client;
-    gw_order_reloaded(sv);
+    if (good) {
+        sv->reload_asked.loaded = true;
+        gw_order_reloaded(sv);
+        return;
+    }
+    sv->reload_asked.waiting = false;
+    (void)snprintf(line, sizeof line, "%s%s", sv->last_reload,
+                   len > 0 && sv->last_reload[len - 1] == '\n' ? "" : "\n");
+    say(sv, sv->reload_asked.client, 1, line);
 }
 
 static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
@@ -147,7 +158,7 @@ void gw_order_reloaded(struct gw_supervisor *sv)
 {
     char line[520];
 
-    if (!sv->reload_asked.waiting) {
+    if (!sv->reload_asked.waiting || !sv->reload_asked.loaded) {
         return;
     }
     for (unsigned i = 0; i < sv->num_procs; i++) {

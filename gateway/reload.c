@@ -9,6 +9,7 @@
  * with supervisor and keeper while a session began with them. What belongs to the program and not to sessions
  * (workers, keys, user, sandbox, control) is taken at the start alone. */
 #include "log.h"
+#include "source.h"
 #include "supervisor.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define NAMES "names" /* why a reload was begun that nobody asked for */
 
 static void wipe_free(uint8_t *bytes, size_t len)
 {
@@ -110,11 +113,15 @@ void gw_reload_forget(struct gw_supervisor *sv)
 
 /* ---- reload ---- */
 
-static bool refuse(struct gw_supervisor *sv, const char *why, const char *problem, char *text, size_t cap)
+static bool refuse(struct gw_supervisor *sv, const char *why, const char *problem)
 {
-    GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", problem));
-    (void)snprintf(text, cap, "refused, generation %u goes on: %s", sv->snap->generation, problem);
-    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+    /* names that cannot be looked up now are tried every minute, and told of once */
+    if (strcmp(why, NAMES) != 0 || strcmp(problem, sv->last_refusal) != 0) {
+        GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", problem));
+    }
+    (void)snprintf(sv->last_refusal, sizeof sv->last_refusal, "%s", problem);
+    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "refused, generation %u goes on: %s",
+                   sv->snap->generation, problem);
     return false;
 }
 
@@ -155,7 +162,7 @@ static void keep_old(struct gw_supervisor *sv, struct gw_snapshot *old)
     sv->old[sv->num_old++] = old;
 }
 
-static void hand_out(struct gw_supervisor *sv, const char *why, char *text, size_t cap)
+static void hand_out(struct gw_supervisor *sv, const char *why)
 {
     const char *late = needs_restart(sv->old[sv->num_old - 1]->conf, sv->snap->conf);
     unsigned added;
@@ -173,39 +180,75 @@ static void hand_out(struct gw_supervisor *sv, const char *why, char *text, size
     gw_log_setup(sv->snap->conf->log, sv->snap->conf->debug);
     sv->settings.log = sv->snap->conf->log;
     sv->settings.debug = sv->snap->conf->debug;
-    (void)snprintf(text, cap, "generation %u is in force%s%s", sv->snap->generation,
-                   late != NULL ? "; only the next start will take up: " : "", late != NULL ? late : "");
+    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "generation %u is in force%s%s",
+                   sv->snap->generation, late != NULL ? "; only the next start will take up: " : "",
+                   late != NULL ? late : "");
     GW_LOG(GW_EV_RELOAD_DONE, GW_U64("generation", sv->snap->generation), GW_STR("why", why),
            GW_U64("listeners", sv->snap->conf->num_listeners), GW_U64("added", added),
            GW_U64("removed", removed), GW_STR("restart_needed_for", late != NULL ? late : ""));
 }
 
-bool gw_reload(struct gw_supervisor *sv, bool config, const char *why, char *text, size_t cap)
+/* A loaded configuration, to be taken up or not. */
+static bool take_up(struct gw_supervisor *sv, struct gw_snapshot *next, const char *why)
 {
-    struct gw_problems problems = {0};
-    char port_why[256];
-    const struct gw_bundle *base = config ? NULL : sv->snap->bundle;
-    struct gw_snapshot *next = gw_snapshot_record(sv->argc, sv->argv, base, sv->generation + 1, &problems);
+    char problem[256];
 
-    if (next == NULL) {
-        return refuse(sv, why, problems.text, text, cap);
-    }
     if (same(sv->snap, next)) {
         (void)gw_snapshot_drop(&next);
-        GW_LOG(GW_EV_RELOAD_SAME, GW_STR("why", why), GW_U64("generation", sv->snap->generation));
-        (void)snprintf(text, cap, "nothing has changed; generation %u goes on", sv->snap->generation);
-        (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+        if (strcmp(why, NAMES) != 0) {
+            GW_LOG(GW_EV_RELOAD_SAME, GW_STR("why", why), GW_U64("generation", sv->snap->generation));
+            (void)snprintf(sv->last_reload, sizeof sv->last_reload,
+                           "nothing has changed; generation %u goes on", sv->snap->generation);
+        }
         return true;
     }
-    if (!gw_ports_open(&sv->ports, next->conf, port_why, sizeof port_why)) {
+    if (!gw_ports_open(&sv->ports, next->conf, problem, sizeof problem)) {
         (void)gw_snapshot_drop(&next);
-        return refuse(sv, why, port_why, text, cap);
+        return refuse(sv, why, problem);
     }
     sv->generation = next->generation;
     keep_old(sv, sv->snap);
     sv->snap = next;
-    hand_out(sv, why, text, cap);
-    (void)snprintf(sv->last_reload, sizeof sv->last_reload, "%s", text);
+    hand_out(sv, why);
     gw_watch_begin(&sv->watch, next->bundle);
     return true;
+}
+
+static void begin(struct gw_supervisor *sv)
+{
+    const struct gw_bundle *base = sv->snap->bundle;
+
+    sv->loading = sv->next;
+    sv->next.why = NULL;
+    sv->reload_asked.begun = sv->reload_asked.waiting;
+    gw_source_renew(sv->loading.config);
+    if (!gw_loader_start(&sv->loader, sv->argc, sv->argv, base, sv->generation + 1)) {
+        bool good = refuse(sv, sv->loading.why, strerror(errno));
+        sv->loading.why = NULL;
+        gw_order_loaded(sv, good);
+    }
+}
+
+void gw_reload(struct gw_supervisor *sv, bool config, const char *why)
+{
+    sv->next.config = config || (sv->next.why != NULL && sv->next.config);
+    sv->next.why = why;
+    if (sv->loading.why == NULL) {
+        begin(sv);
+    }
+}
+
+void gw_reload_loaded(struct gw_supervisor *sv)
+{
+    struct gw_problems problems = {0};
+    const char *why = sv->loading.why;
+    struct gw_snapshot *next = gw_loader_take(&sv->loader, sv->generation + 1, &sv->in, &problems);
+    bool good = next != NULL ? take_up(sv, next, why) : refuse(sv, why, problems.text);
+
+    sv->loading.why = NULL;
+    sv->names_due = gw_bundle_has_names(sv->snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
+    gw_order_loaded(sv, good);
+    if (sv->next.why != NULL) {
+        begin(sv);
+    }
 }

@@ -21,6 +21,7 @@
 static struct {
     struct gw_bundle *record;            /* borrowed */
     const struct gw_bundle *base, *play; /* borrowed */
+    bool keep_config;                    /* the text of the configuration comes from base */
     bool has_secret;
     uint8_t secret[GW_SECRET_LEN];
 } source;
@@ -218,12 +219,48 @@ void gw_source_replay(const struct gw_bundle *b)
     source.play = b;
 }
 
+void gw_source_renew(bool config)
+{
+    source.keep_config = !config;
+}
+
 bool gw_source_replaying(void)
 {
     return source.play != NULL;
 }
 
 /* ---- questions ---- */
+
+static bool has_address(struct hb_span list, struct hb_span address)
+{
+    struct hb_cur c = hb_cur(list);
+
+    while (hb_cur_left(&c) > 0) {
+        struct hb_cur one = hb_cur_vec8(&c);
+        struct hb_span is = hb_cur_rest(&one);
+        if (is.len == address.len && memcmp(is.p, address.p, is.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same addresses in any order: name servers turn them round, and that is no news. */
+static bool same_set(const struct gw_answer *old, const char *bytes, size_t len)
+{
+    struct hb_cur c = hb_cur(hb_span(bytes, len));
+
+    if (old->status != 0 || old->len != len) {
+        return false;
+    }
+    while (hb_cur_left(&c) > 0) {
+        struct hb_cur one = hb_cur_vec8(&c);
+        if (!has_address(hb_span(old->bytes, old->len), hb_cur_rest(&one))) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* The remembered answer, once it is known; NULL: *status says why there is none. */
 static const struct gw_answer *remembered(enum gw_source_kind kind, const char *name, int *status)
@@ -234,16 +271,18 @@ static const struct gw_answer *remembered(enum gw_source_kind kind, const char *
     if (a != NULL || source.play != NULL) {
         return a;
     }
-    bool kept = kind == GW_SRC_CONFIG || kind == GW_SRC_CONFIG_FOLDER;
-    const struct gw_answer *old = kept ? gw_bundle_find(source.base, kind, name) : NULL;
-    if (old != NULL) {
+    bool kept = source.keep_config && (kind == GW_SRC_CONFIG || kind == GW_SRC_CONFIG_FOLDER);
+    const struct gw_answer *old = gw_bundle_find(source.base, kind, name);
+    if (kept && old != NULL) {
         return gw_bundle_add(source.record, kind, hb_span_str(name), old->status,
                              hb_span(old->bytes, old->len));
     }
     char *bytes = NULL;
     size_t len = 0;
     int said = ask_system(kind, name, &bytes, &len);
-    a = gw_bundle_add(source.record, kind, hb_span_str(name), said, hb_span(bytes, len));
+    bool same = old != NULL && kind == GW_SRC_ADDRESS && said == 0 && same_set(old, bytes, len);
+    a = gw_bundle_add(source.record, kind, hb_span_str(name), said,
+                      same ? hb_span(old->bytes, old->len) : hb_span(bytes, len));
     if (bytes != NULL) {
         hb_wipe(bytes, len);
     }

@@ -37,10 +37,12 @@ int gw_source_address(const char *host, unsigned port, struct sockaddr_storage *
 
 /* ---- who answers ---- */
 
-/* From here on the system answers, and what it says is kept in b; what base (NULL: nothing) knows of kind
- * GW_SRC_CONFIG or GW_SRC_CONFIG_FOLDER comes from there instead. b NULL: nothing is kept any more. Both
- * borrowed. */
+/* From here on the system answers, and what it says is kept in b. base (NULL: nothing) is what was kept
+ * before: addresses that are the same in another order stay in that order, and see gw_source_renew(). b NULL:
+ * nothing is kept any more. Both borrowed. */
 void gw_source_record(struct gw_bundle *b, const struct gw_bundle *base);
+/* Whether the text of the configuration is read anew (true, the default) or comes from the base. */
+void gw_source_renew(bool config);
 /* From here on b (borrowed) alone answers. NULL: the system again. */
 void gw_source_replay(const struct gw_bundle *b);
 /* A bundle answers now: what it holds was judged when it was recorded, and a certificate that has expired

@@ -8,8 +8,10 @@
 
 #include "admin.h"
 #include "log.h"
+#include "source.h"
 #include "sysenv.h"
 #include <errno.h>
+#include <hb/ct.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -221,6 +223,7 @@ void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds)
         return;
     }
     sv->draining = true;
+    gw_loader_stop(&sv->loader);
     gw_ports_close(&sv->ports); /* ours would go on taking connections nobody serves */
     hb_bld_u32(&b, seconds);
     tell_workers(sv, GW_MSG_DRAIN, hb_bld_span(&b));
@@ -230,6 +233,7 @@ static void give_up(struct gw_supervisor *sv)
 {
     sv->rc = 2;
     sv->draining = true;
+    gw_loader_stop(&sv->loader);
     gw_ports_close(&sv->ports);
     tell_workers(sv, GW_MSG_STOP, hb_span(NULL, 0));
 }
@@ -279,6 +283,7 @@ static void reap(struct gw_supervisor *sv)
     int pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        sv->loader.pid = sv->loader.pid == pid ? 0 : sv->loader.pid;
         for (unsigned i = 0; i < sv->num_procs; i++) {
             if (sv->procs[i].pid == pid) {
                 child_ended(sv, &sv->procs[i], pid, status);
@@ -403,12 +408,14 @@ static int next_wait(const struct gw_supervisor *sv, uint64_t now)
     }
     uint64_t watch = gw_watch_due(&sv->watch);
     due = watch < due && !sv->draining ? watch : due;
+    due = sv->loader.fd >= 0 && sv->loader.due < due ? sv->loader.due : due;
+    due = sv->names_due != 0 && sv->names_due < due && !sv->draining ? sv->names_due : due;
     return due > now ? (int)(due - now) : 0;
 }
 
 static void wait_for_something(struct gw_supervisor *sv, const sigset_t *mask)
 {
-    struct pollfd fds[GW_MAX_CHILDREN + 1];
+    struct pollfd fds[GW_MAX_CHILDREN + 2];
     int wait = next_wait(sv, gw_now_ms());
     struct timespec ts = {wait / 1000, (long)(wait % 1000) * 1000000};
 
@@ -416,7 +423,8 @@ static void wait_for_something(struct gw_supervisor *sv, const sigset_t *mask)
         fds[i] = (struct pollfd){sv->procs[i].sock, POLLIN, 0};
     }
     fds[sv->num_procs] = (struct pollfd){sv->watch.fd, POLLIN, 0};
-    if (ppoll(fds, sv->num_procs + 1, &ts, mask) <= 0) {
+    fds[sv->num_procs + 1] = (struct pollfd){sv->loader.fd, POLLIN, 0};
+    if (ppoll(fds, sv->num_procs + 2, &ts, mask) <= 0) {
         return;
     }
     for (unsigned i = 0; i < sv->num_procs; i++) {
@@ -429,10 +437,34 @@ static void wait_for_something(struct gw_supervisor *sv, const sigset_t *mask)
     }
 }
 
+/* Whatever is a reason to load the configuration, and what was loaded. */
+static void reload_due(struct gw_supervisor *sv)
+{
+    uint64_t now = gw_now_ms();
+    struct pollfd p = {sv->loader.fd, POLLIN, 0};
+
+    if (sv->draining) {
+        return;
+    }
+    if (sv->loader.fd >= 0 && (now >= sv->loader.due || poll(&p, 1, 0) == 1)) {
+        gw_reload_loaded(sv);
+    }
+    if (hangups > 0) {
+        hangups = 0;
+        gw_reload(sv, true, "SIGHUP");
+    }
+    if (gw_watch_changed(&sv->watch)) {
+        gw_reload(sv, false, "files changed");
+    }
+    if (sv->names_due != 0 && now >= sv->names_due) {
+        sv->names_due = now + GW_NAMES_EVERY;
+        gw_reload(sv, false, "names");
+    }
+}
+
 static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
 {
     int told = 0;
-    char text[512];
 
     while (any_left(sv, sv->draining) || !sv->draining) {
         start_due(sv, gw_now_ms());
@@ -445,13 +477,7 @@ static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
             }
         }
         reap(sv);
-        if (hangups > 0 && !sv->draining) {
-            hangups = 0;
-            (void)gw_reload(sv, true, "SIGHUP", text, sizeof text);
-        }
-        if (!sv->draining && gw_watch_changed(&sv->watch)) {
-            (void)gw_reload(sv, false, "files changed", text, sizeof text);
-        }
+        reload_due(sv);
         gw_log_tick();
     }
     end_helpers(sv);
@@ -487,6 +513,7 @@ static void end(struct gw_supervisor *sv)
 {
     gw_ports_close(&sv->ports);
     gw_watch_close(&sv->watch);
+    gw_loader_stop(&sv->loader);
     for (unsigned i = 0; i < sv->num_procs; i++) {
         struct gw_proc *p = &sv->procs[i];
         if (p->sock >= 0) {
@@ -503,6 +530,19 @@ static void end(struct gw_supervisor *sv)
         (void)gw_snapshot_drop(&sv->old[--sv->num_old]);
     }
     (void)gw_snapshot_drop(&sv->snap);
+}
+
+/* Drawn here, it is the same one in every process that will load a configuration. */
+static void keep_secret(void)
+{
+    char *secret = NULL;
+    size_t len = 0;
+
+    (void)gw_source_ask(GW_SRC_SECRET, "", &secret, &len);
+    if (secret != NULL) {
+        hb_wipe(secret, len);
+    }
+    free(secret);
 }
 
 int gw_run(int argc, char **argv, struct gw_snapshot *snap)
@@ -525,6 +565,8 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     sv->num_workers = snap->conf->workers;
     sv->control = -1;
     sv->watch.fd = -1;
+    sv->loader.fd = -1;
+    sv->names_due = gw_bundle_has_names(snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
     sv->born = gw_now_ms();
     raise_descriptor_limit();
     bool good = gw_ports_open(&sv->ports, snap->conf, why, sizeof why);
@@ -535,6 +577,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     unsigned removed;
     gw_ports_settle(&sv->ports, &added, &removed);
     take_signals(&before);
+    keep_secret();
     if (good && snap->conf->control != NULL) {
         sv->control = gw_control_open(snap->conf->control, why, sizeof why);
         good = sv->control >= 0 || fail("control", why);

@@ -4,6 +4,7 @@
  * files of the operator's and short messages of its own children.
  *
  *   supervisor.c  the loop: children, signals, messages
+ *   loader.c      loads, in a process of its own
  *   reload.c      a new generation: built whole, then handed out, or refused whole
  *   watch.c       files that changed
  *   orders.c      what `hauberk ctl` asks */
@@ -13,6 +14,7 @@
 #include "child.h"
 #include "ipc.h"
 #include "keeper.h"
+#include "loader.h"
 #include "ports.h"
 #include "snapshot.h"
 #include "stat.h"
@@ -50,11 +52,18 @@ struct gw_supervisor {
     bool was_ready; /* a worker has served: what fails from here on is not the start */
     bool draining;
     int rc;
-    char last_reload[512];
+    struct gw_loader loader;
     struct {
-        bool waiting;
+        const char *why; /* NULL: none */
+        bool config;
+    } loading, next;    /* what is being loaded, and what comes behind it */
+    uint64_t names_due; /* when names of backends are looked up again; 0: there are none */
+    char last_reload[512], last_refusal[512];
+    struct {
+        bool waiting, begun, loaded;
         uint32_t client;
-    } reload_asked; /* who is told when every worker has the new generation */
+    } reload_asked; /* who is told; begun: of the load under way; loaded: as soon as every worker has the new
+                       generation */
     struct gw_ipc_in in;
 };
 
@@ -67,8 +76,11 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap);
 uint64_t gw_now_ms(void);
 /* Tells every worker to say goodbye, spread over so many seconds, and end. */
 void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds);
-/* reload.c: loads everything anew (config: the text of the configuration, too). text[] says how it went. */
-bool gw_reload(struct gw_supervisor *sv, bool config, const char *why, char *text, size_t cap);
+/* reload.c: begins to load everything anew (config: the text of the configuration, too), or does so behind
+ * the load that is under way. */
+void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
+/* The loader has something to say, or is late. */
+void gw_reload_loaded(struct gw_supervisor *sv);
 /* Brings a process that was just started what it needs. */
 bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);
@@ -76,7 +88,9 @@ bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);
 void gw_reload_forget(struct gw_supervisor *sv);
 /* orders.c: an ASK that is in sv->in. */
 void gw_order(struct gw_supervisor *sv, struct gw_proc *admin);
-/* Answers who waits for a reload, if it is complete. */
+/* What `hauberk ctl reload` waits for has been loaded (or refused). */
+void gw_order_loaded(struct gw_supervisor *sv, bool good);
+/* Answers who waits for a reload, if every worker has it. */
 void gw_order_reloaded(struct gw_supervisor *sv);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "supervisor.h"
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -37,9 +38,13 @@ void gw_watch_begin(struct gw_watch *w, const struct gw_bundle *b)
     enum gw_source_kind kind;
     const char *path;
 
+    struct pollfd p = {w->fd, POLLIN, 0};
+    bool missed = w->fd >= 0 && (w->first != 0 || poll(&p, 1, 0) == 1); /* while b was being loaded */
+
     gw_watch_close(w);
     w->bundle = b;
-    w->first = 0;
+    w->first = missed ? gw_now_ms() : 0;
+    w->quiet = w->first + GW_WATCH_QUIET;
     w->poll = gw_now_ms() + GW_WATCH_POLL;
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     for (unsigned i = 0; w->fd >= 0 && (path = gw_bundle_watched(b, i, &kind)) != NULL; i++) {
@@ -50,7 +55,7 @@ void gw_watch_begin(struct gw_watch *w, const struct gw_bundle *b)
                                 IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
                                     IN_ATTRIB | IN_MASK_ADD);
     }
-    w->seen = fingerprint(b);
+    w->seen = missed ? 0 : fingerprint(b); /* 0: load once more */
 }
 
 void gw_watch_close(struct gw_watch *w)

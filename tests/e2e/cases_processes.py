@@ -87,7 +87,7 @@ class Setup:
         def there():
             if self.process.poll() is not None:
                 raise Failure(f'it ended with {self.process.returncode}:\n{self.log.read_text()[-1500:]}')
-            if not self.control.exists():
+            if not self.control.exists() or self.ctl('status')[0] != 0:
                 return False
             workers = self.status().get('worker', [])
             return len(workers) == self.workers and all(p.get('generation') == n for p in workers)
@@ -464,6 +464,23 @@ def changed_files_are_picked_up(w, server):
 
 
 @with_server
+def a_load_that_hangs_holds_nothing_up(w, server):
+    """Configurations are loaded beside the supervisor: one that takes its time keeps no dead worker from being replaced."""
+    with Setup(w, server, 'imap') as g:
+        include = g.folder / 'more.conf'
+        os.mkfifo(include)  # nobody writes to it: reading it waits for ever
+        g.write(extra='include("more.conf")\n')
+        g.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        old = g.pids('worker')
+        os.kill(old[0], signal.SIGKILL)
+        wait_for('a new worker', lambda: g.pids('worker') not in ([], old), 5)
+        c = upgrade(w, g.port('imap'), 'imap')
+        login_imap(c)
+        c.close()
+
+
+@with_server
 def tickets_survive_a_reload(w, server):
     """Without a ticket-secret: the same random one for every worker, before and after."""
     with Setup(w, server, 'imaps', workers=3) as g:
@@ -564,5 +581,5 @@ def second_gateway_on_a_control_socket(w, server):
 
 CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, unix_backend_from_the_sandbox,
          worker_killed_under_load, keeper_killed_under_load, crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
-         changed_files_are_picked_up, tickets_survive_a_reload, reloads_under_load, drain_by_order, nobody_to_talk_to,
+         changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, reloads_under_load, drain_by_order, nobody_to_talk_to,
          second_gateway_on_a_control_socket]

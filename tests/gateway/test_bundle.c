@@ -155,9 +155,11 @@ static void files_read_anew(void **state)
     gw_draft_free(&d);
     write_file("h.conf", "nonsense", "");
     write_file("secret", "another secret of more", " than 32 bytes");
+    gw_source_renew(false);
     gw_source_record(second, first);
     c = load(&d, &p);
     gw_source_record(NULL, NULL);
+    gw_source_renew(true);
     assert_non_null(c);
     gw_conf_free(&c);
     gw_draft_free(&d);
