@@ -2,6 +2,7 @@
 #include "admin.h"
 
 #include "child.h"
+#include "http.h"
 #include "ipc.h"
 #include "log.h"
 #include "sysenv.h"
@@ -28,7 +29,9 @@ struct client {
 };
 
 struct admin {
-    int supervisor, control;
+    int supervisor, control; /* control: -1 without one */
+    int metrics;             /* listening, or -1; http's once that is there */
+    struct gw_http *http;    /* owned; NULL: nobody asks for figures */
     struct client clients[MAX_CLIENTS];
     uint32_t next_id;
     struct gw_ipc_in in;
@@ -136,7 +139,11 @@ static bool hear_supervisor(struct admin *a)
         struct hb_cur vec = hb_cur_vec16(&a->in.body);
         struct hb_span text = hb_cur_rest(&vec);
         bool stop = a->in.type == GW_MSG_STOP;
-        for (unsigned i = 0; i < MAX_CLIENTS && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body); i++) {
+        bool http =
+            a->http != NULL && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body) &&
+            gw_http_answer(a->http, id, code == 0 || code == GW_ADMIN_MORE, code == GW_ADMIN_MORE, text);
+        for (unsigned i = 0; !http && i < MAX_CLIENTS && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body);
+             i++) {
             if (a->clients[i].fd >= 0 && a->clients[i].id == id) {
                 answer(&a->clients[i], code, text);
             }
@@ -151,8 +158,8 @@ static bool hear_supervisor(struct admin *a)
 
 static bool turn(struct admin *a)
 {
-    struct pollfd fds[MAX_CLIENTS + 2];
-    int timeout = -1;
+    struct pollfd fds[MAX_CLIENTS + 3];
+    int timeout = a->http != NULL ? 1000 : -1; /* libmicrohttpd ends silent connections when it is called */
 
     fds[0] = (struct pollfd){a->supervisor, POLLIN, 0};
     fds[1] = (struct pollfd){a->control, POLLIN, 0};
@@ -166,7 +173,12 @@ static bool turn(struct admin *a)
         }
         fds[i + 2] = (struct pollfd){c->asked ? -1 : c->fd, POLLIN, 0};
     }
-    if (poll(fds, MAX_CLIENTS + 2, timeout) <= 0) {
+    fds[MAX_CLIENTS + 2] = (struct pollfd){a->http != NULL ? gw_http_fd(a->http) : -1, POLLIN, 0};
+    int n = poll(fds, MAX_CLIENTS + 3, timeout);
+    if (a->http != NULL && (n == 0 || fds[MAX_CLIENTS + 2].revents != 0)) {
+        gw_http_run(a->http);
+    }
+    if (n <= 0) {
         return true;
     }
     for (unsigned i = 0; i < MAX_CLIENTS; i++) {
@@ -180,21 +192,47 @@ static bool turn(struct admin *a)
     return fds[0].revents == 0 || hear_supervisor(a);
 }
 
+static bool ask_for_http(void *ctx, uint32_t id, const char *order)
+{
+    const struct admin *a = ctx;
+    uint8_t mem[GW_ADMIN_LINE];
+    struct hb_bld b = hb_bld(mem, sizeof mem);
+
+    hb_bld_u32(&b, id);
+    struct hb_bld_mark mark = hb_bld_open16(&b);
+    hb_bld_put(&b, hb_span(order, strlen(order) + 1));
+    hb_bld_close(&b, mark);
+    return hb_bld_ok(&b) && gw_ipc_send(a->supervisor, GW_MSG_ASK, hb_bld_span(&b), NULL, 0);
+}
+
 int gw_admin_run(int supervisor)
 {
     struct admin *a = calloc(1, sizeof *a);
-    struct gw_hello hello = {.fd = -1};
+    struct gw_hello hello = {.fd = {-1, -1}};
     bool good = a != NULL && gw_child_begin(supervisor, GW_ROLE_ADMIN, &hello, NULL);
 
     if (good) {
         a->supervisor = supervisor;
-        a->control = hello.fd;
+        a->control = hello.fd[0];
+        a->metrics = hello.fd[1];
+        if (a->metrics >= 0) {
+            a->http = gw_http_new(a->metrics, ask_for_http, a);
+            if (a->http == NULL) {
+                GW_LOG(GW_EV_START_ERROR, GW_STR("what", "metrics"),
+                       GW_STR("why", "libmicrohttpd does not start"));
+                free(a);
+                return 2;
+            }
+        }
         for (unsigned i = 0; i < MAX_CLIENTS; i++) {
             a->clients[i].fd = -1;
         }
         while (turn(a)) {
             continue;
         }
+    }
+    if (a != NULL) {
+        gw_http_free(&a->http);
     }
     free(a);
     return good ? 0 : 2;

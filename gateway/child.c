@@ -60,9 +60,12 @@ static void become(enum gw_role role, unsigned id, int sock)
     _exit(2);
 }
 
-int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_settings *set, int fd, int *pid)
+int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_settings *set, const int fd[2],
+                   int *pid)
 {
     int ends[2];
+    int sent[2];
+    unsigned num_sent = 0;
     uint8_t mem[32];
     struct hb_bld b = hb_bld(mem, sizeof mem);
 
@@ -81,8 +84,14 @@ int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_setting
     hb_bld_u32(&b, set->gid);
     hb_bld_u8(&b, (uint8_t)set->log);
     hb_bld_u8(&b, set->debug);
+    for (unsigned i = 0; i < 2; i++) {
+        hb_bld_u8(&b, fd[i] >= 0);
+        if (fd[i] >= 0) {
+            sent[num_sent++] = fd[i];
+        }
+    }
     HB_INVARIANT(hb_bld_ok(&b));
-    if (*pid < 0 || !gw_ipc_send(ends[0], GW_MSG_HELLO, hb_bld_span(&b), &fd, fd >= 0 ? 1 : 0)) {
+    if (*pid < 0 || !gw_ipc_send(ends[0], GW_MSG_HELLO, hb_bld_span(&b), sent, num_sent)) {
         GW_LOG(GW_EV_START_ERROR, GW_STR("what", roles[role].name), GW_STR("why", strerror(errno)));
         (void)close(ends[0]);
         return -1;
@@ -122,7 +131,9 @@ bool gw_child_begin(int supervisor, enum gw_role role, struct gw_hello *hello, b
         gid_t gid = hb_cur_u32(&m->body);
         unsigned format = hb_cur_u8(&m->body);
         bool debug = hb_cur_u8(&m->body) != 0;
-        hello->fd = gw_ipc_take_fd(m);
+        for (unsigned i = 0; i < 2; i++) {
+            hello->fd[i] = hb_cur_u8(&m->body) != 0 ? gw_ipc_take_fd(m) : -1;
+        }
         good = m->type == GW_MSG_HELLO && hb_cur_end(&m->body);
         gw_ipc_done(m);
         gw_log_setup(format == GW_LOG_JSON ? GW_LOG_JSON : GW_LOG_TEXT, debug);

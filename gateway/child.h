@@ -14,7 +14,7 @@
 
 struct gw_hello {
     unsigned id;
-    int fd; /* what came with it; -1: nothing */
+    int fd[2]; /* what came with it; -1: nothing */
 };
 
 /* True if argv[0] is the name of a child; runs it, *rc is its exit code. */
@@ -29,8 +29,10 @@ struct gw_child_settings {
     unsigned uid, gid, log;
 };
 
-/* For the supervisor: a child and the socket to it. -1 after logging why. fd: goes with its HELLO, or -1. */
-int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_settings *set, int fd, int *pid);
+/* For the supervisor: a child and the socket to it. -1 after logging why. fd: go with its HELLO, those that
+ * are not -1. */
+int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_settings *set, const int fd[2],
+                   int *pid);
 /* Opens the program's own file, to execute it later even if it was replaced meanwhile. Before the first
  * start. */
 bool gw_child_prepare(void);

@@ -118,7 +118,9 @@ struct gw_conf {
     bool debug;
     bool keys_in_workers; /* no keeper */
     bool sandbox;
-    const char *user, *control; /* of the draft; NULL: nobody said it */
+    const char *user, *control;      /* of the draft; NULL: nobody said it */
+    const char *metrics_text;        /* likewise */
+    struct sockaddr_storage metrics; /* where /metrics is; family 0: nowhere */
     struct gw_timeouts timeouts;
     struct gw_limit_settings limits;
     struct gw_nets limit_exempt;

@@ -233,6 +233,18 @@ static void load_processes(const struct gw_draft *d, struct gw_conf *conf, struc
     conf->sandbox = gw_choose(d->sandbox, switches, 2, "sandbox", sandbox_where, p) == 0;
     conf->user = d->user;
     conf->control = d->control;
+    if (d->metrics != NULL) {
+        char host[256];
+        unsigned port;
+        const char *why = "an address with a port, such as 127.0.0.1:9109";
+        conf->metrics_text = d->metrics;
+        if (!gw_split_host_port(d->metrics, host, sizeof host, &port) || port == 0 ||
+            !gw_resolve(host, port, &conf->metrics, &why)) {
+            gw_problem(p, d->metrics_where != NULL ? d->metrics_where : "metrics", why, d->metrics);
+        } else if (!gw_is_loopback(&conf->metrics)) {
+            gw_notice(p, d->metrics_where, "metrics can be read by whoever reaches this address", d->metrics);
+        }
+    }
     if (conf->keys_in_workers) {
         gw_notice(p, keys_where, "keys = worker: private keys are in the processes that talk to the network",
                   NULL);

@@ -29,12 +29,18 @@ static struct {
     enum gw_log_format format;
     bool debug;
     uint64_t dropped;
+    _Atomic uint64_t *counters; /* borrowed; NULL: nobody counts */
 } log_state;
 
 void gw_log_setup(enum gw_log_format format, bool debug)
 {
     log_state.format = format;
     log_state.debug = debug;
+}
+
+void gw_log_count(_Atomic uint64_t *counters)
+{
+    log_state.counters = counters;
 }
 
 void gw_log_prepare(void)
@@ -173,6 +179,9 @@ void gw_log(enum gw_event event, const struct gw_field *fields, size_t num)
 {
     char line[LINE_MAX_LOG];
 
+    if (log_state.counters != NULL) {
+        log_state.counters[event]++;
+    }
     if (events[event].level == LEVEL_DEBUG && !log_state.debug) {
         return;
     }

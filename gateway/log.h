@@ -8,6 +8,7 @@
 
 #include <hb/err.h>
 #include <hb/span.h>
+#include <stdatomic.h>
 
 enum gw_event {
 #define GW_E(id, name, level, tells) GW_EV_##id,
@@ -34,6 +35,8 @@ struct gw_field {
            sizeof((const struct gw_field[]){__VA_ARGS__}) / sizeof(struct gw_field))
 
 void gw_log_setup(enum gw_log_format format, bool debug);
+/* Every event is counted in counters[event] from now on, also those that are not said. Borrowed. */
+void gw_log_count(_Atomic uint64_t *counters);
 /* Before the file system is left: the C library reads its time zone once. */
 void gw_log_prepare(void);
 void gw_log(enum gw_event event, const struct gw_field *fields, size_t num);

@@ -18,7 +18,7 @@ static const char help[] =
     "  hauberk check --config FILE                     0: good, 1: warnings, 2: errors, each with place\n"
     "  hauberk explain [LISTENER] --config FILE        every setting, and who said it\n"
     "  hauberk simulate [LISTENER] --config FILE       what its clients read, before TLS and inside it\n"
-    "  hauberk ctl status|reload|drain                 talks to one that runs (control = \"PATH\")\n"
+    "  hauberk ctl status|health|metrics|reload|drain  talks to one that runs (control = \"PATH\")\n"
     "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
     "\n"
     "  hauberk run --help                              all options of run\n";
@@ -45,7 +45,7 @@ static const char run_help[] =
     "  --plaintext-auth      with --tls optional: passwords in clear, too\n"
     "  --workers N           processes that serve (default 1); --user NAME: whose (hauberk, nobody)\n"
     "nobody)\n"
-    "  --control PATH        socket for hauberk ctl\n"
+    "  --control PATH        socket for hauberk ctl; --metrics ADDRESS:PORT  /metrics and /healthz\n"
     "  --keys worker         no process of its own for private keys; --sandbox off: no sandbox\n"
     "  --log text|json       one line an event on standard error; --debug: more of them\n"
     "  --config FILE         read everything from FILE instead\n"

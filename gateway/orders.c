@@ -1,7 +1,8 @@
 /* orders.c: what an operator may ask of the supervisor, through the admin process.
  * One row for each word. An answer may come later: a reload is complete when every worker has said so. */
+#include "admin.h"
 #include "log.h"
-#include "supervisor.h"
+#include "metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,13 +119,52 @@ static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num,
     gw_supervisor_drain(sv, (uint32_t)seconds);
 }
 
+struct saying {
+    struct gw_supervisor *sv;
+    uint32_t client;
+};
+
+static void say_part(void *ctx, const char *text)
+{
+    const struct saying *s = ctx;
+
+    say(s->sv, s->client, GW_ADMIN_MORE, text);
+}
+
+static void order_metrics(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    struct saying s = {sv, client};
+
+    (void)num;
+    (void)words;
+    gw_metrics(sv, say_part, &s);
+    say(sv, client, 0, "");
+}
+
+/* Good: new clients are served. */
+static void order_health(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    bool serving = false;
+
+    (void)num;
+    (void)words;
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        serving =
+            serving || (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].pid > 0 && sv->procs[i].ready);
+    }
+    serving = serving && !sv->draining;
+    say(sv, client, serving ? 0 : 1,
+        serving        ? "serving\n"
+        : sv->draining ? "draining\n"
+                       : "no worker is ready\n");
+}
+
 static const struct {
     const char *word;
     void (*run)(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words);
 } orders[] = {
-    {"status", order_status},
-    {"reload", order_reload},
-    {"drain", order_drain},
+    {"status", order_status}, {"metrics", order_metrics}, {"health", order_health},
+    {"reload", order_reload}, {"drain", order_drain},
 };
 
 void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
@@ -151,7 +191,7 @@ void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
             return;
         }
     }
-    say(sv, client, 1, "there are: status, reload, drain [SECONDS]\n");
+    say(sv, client, 1, "there are: status, health, metrics, reload, drain [SECONDS]\n");
 }
 
 void gw_order_reloaded(struct gw_supervisor *sv)

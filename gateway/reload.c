@@ -143,13 +143,15 @@ static const char *needs_restart(const struct gw_conf *now, const struct gw_conf
 {
     const char *user = now->user != NULL ? now->user : "";
     const char *control = now->control != NULL ? now->control : "";
+    const char *metrics = now->metrics_text != NULL ? now->metrics_text : "";
 
-    return next->workers != now->workers                                      ? "workers"
-           : next->keys_in_workers != now->keys_in_workers                    ? "keys"
-           : next->sandbox != now->sandbox                                    ? "sandbox"
-           : strcmp(user, next->user != NULL ? next->user : "") != 0          ? "user"
-           : strcmp(control, next->control != NULL ? next->control : "") != 0 ? "control"
-                                                                              : NULL;
+    return next->workers != now->workers                                                ? "workers"
+           : next->keys_in_workers != now->keys_in_workers                              ? "keys"
+           : next->sandbox != now->sandbox                                              ? "sandbox"
+           : strcmp(user, next->user != NULL ? next->user : "") != 0                    ? "user"
+           : strcmp(control, next->control != NULL ? next->control : "") != 0           ? "control"
+           : strcmp(metrics, next->metrics_text != NULL ? next->metrics_text : "") != 0 ? "metrics"
+                                                                                        : NULL;
 }
 
 static void keep_old(struct gw_supervisor *sv, struct gw_snapshot *old)

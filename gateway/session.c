@@ -71,6 +71,7 @@ static void free_session(struct gw_session *s)
     const struct hb_env *env = w->env;
 
     gw_log_session_end(s);
+    gw_stat_session(s);
     gw_admit_leave(s);
     gw_wheel_remove(&w->wheel, &s->timer);
     *s->prev = s->next;
@@ -86,8 +87,8 @@ static void free_session(struct gw_session *s)
     hb_buf_clear(&s->client.held, env);
     hb_buf_clear(&s->backend.held, env);
     env->release(env->ctx, s->announced, sizeof *s->announced);
-    env->release(env->ctx, s->sni, s->sni_size);
-    env->release(env->ctx, s->identity, s->identity_size);
+    env->release(env->ctx, s->sni, s->sni != NULL ? strlen(s->sni) + 1 : 0);
+    env->release(env->ctx, s->identity, s->identity != NULL ? strlen(s->identity) + 1 : 0);
     struct gw_snapshot *snap = s->snap;
     env->release(env->ctx, s, sizeof *s);
     gw_worker_session_gone(w, snap);
@@ -303,7 +304,6 @@ static void note_server_name(struct gw_session *s)
         s->sni = s->w->env->alloc(s->w->env->ctx, len + 1);
         if (s->sni != NULL) { /* without memory the log line has no name: no reason to end a session */
             memcpy(s->sni, name, len + 1);
-            s->sni_size = (uint8_t)(len + 1);
         }
     }
 }
@@ -318,7 +318,6 @@ static void note_identity(struct gw_session *s)
         s->identity = s->w->env->alloc(s->w->env->ctx, len + 1);
         if (s->identity != NULL) {
             memcpy(s->identity, name, len + 1);
-            s->identity_size = (uint16_t)(len + 1);
         }
     }
 }
@@ -332,7 +331,7 @@ static void secured(struct gw_session *s)
     note_identity(s);
     s->phase = PH_SECURE;
     gw_admit_handshake_over(s);
-    s->w->stat->handshakes++;
+    gw_stat_handshake(s);
     if (s->ps == NULL) { /* implicit TLS: the mail protocol begins only now */
         s->ps = hb_proto_new(s->lc->proto, &s->lc->proto_settings, s->w->env);
         if (s->ps == NULL) {
@@ -444,6 +443,7 @@ static void begin_tls(struct gw_session *s)
         return;
     }
     s->phase = PH_HANDSHAKE;
+    s->shook = gw_session_age(s);
     gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.handshake);
     if (hb_buf_len(&s->client.held) > 0) {
         struct hb_buf residue = s->client.held;
@@ -476,7 +476,8 @@ static void set_deadline(struct gw_session *s)
     } else if (s->client_done) {
         second = now + t->flush;
     } else if (s->phase == PH_CLEAR && !hb_proto_authenticated(s->ps)) {
-        uint32_t last = (uint32_t)((s->started - s->w->started) / 1000) + t->clear_total;
+        uint32_t age = gw_session_age(s) / 1000;
+        uint32_t last = now + (age < t->clear_total ? t->clear_total - age : 0);
         second = second < last ? second : last; /* a byte a minute does not hold a session for ever */
     }
     gw_wheel_set(&s->w->wheel, &s->timer, second);
@@ -870,6 +871,11 @@ void gw_session_bye(struct gw_session *s)
 
 /* ---- the beginning ---- */
 
+uint32_t gw_session_age(const struct gw_session *s)
+{
+    return (uint32_t)uv_now(&s->w->loop) - s->started;
+}
+
 void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,
                           struct sockaddr_storage *own)
 {
@@ -934,7 +940,7 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     s->lc = lc;
     s->at_line = true;
     s->id = ++w->next_id;
-    s->started = uv_now(&w->loop);
+    s->started = (uint32_t)uv_now(&w->loop);
     if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
         (void)gw_snapshot_drop(&s->snap); /* the worker has it, too */
         env->release(env->ctx, s, sizeof *s);

@@ -35,15 +35,15 @@ struct gw_session {
     struct gw_proxy_addrs *announced;  /* owned; NULL unless a proxy said whom it speaks for */
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
-    uint32_t dialed;      /* the supervisor's number for the link it makes; 0: none */
-    uint64_t id, started; /* started: milliseconds, monotonic */
-    char *identity;       /* owned, identity_size bytes: whom the client's certificate names; NULL: nobody */
-    char *sni;            /* owned, sni_size bytes; NULL without server_name */
-    union gw_addr peer;   /* where the client comes from, as the system or a trusted proxy says */
-    uint8_t phase;        /* enum gw_phase */
-    uint8_t last_phase;   /* where it was when it ended */
-    uint8_t sni_size;
-    uint16_t identity_size;
+    uint64_t id;
+    char *identity;             /* owned: whom the client's certificate names; NULL: nobody */
+    char *sni;                  /* owned; NULL without server_name */
+    uint32_t started;           /* the loop's clock in milliseconds, its low half: gw_session_age() */
+    uint32_t dialed;            /* the supervisor's number for the link it makes; 0: none */
+    uint32_t shook;             /* milliseconds from the start to the first byte of the client's handshake */
+    union gw_addr peer;         /* where the client comes from, as the system or a trusted proxy says */
+    uint8_t phase;              /* enum gw_phase */
+    uint8_t last_phase;         /* where it was when it ended */
     bool backend_secured : 1;   /* TLS toward the backend is up, or was until the end */
     bool backend_handshake : 1; /* TLS toward the backend is not up yet */
     bool client_done : 1;       /* the client ended its stream cleanly: the backend may finish */
@@ -77,6 +77,8 @@ void gw_session_answered(struct gw_session *s, struct gw_end *e);
 /* Where the client comes from and which address of ours it came to; family 0: not known. */
 void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *peer,
                           struct sockaddr_storage *own);
+/* Milliseconds since the client came; right for 49 days. */
+uint32_t gw_session_age(const struct gw_session *s);
 /* A refused chunk of e was sent (or failed). */
 void gw_session_drained(struct gw_session *s, struct gw_end *e);
 /* The backend link is open, or cannot be (status: libuv's). */

@@ -70,7 +70,7 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("backend_signature", signature),
            GW_STR("backend_resumed", secured ? (b->resumed ? "yes" : "no") : ""),
            GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
-           GW_U64("ms", uv_now(&s->w->loop) - s->started), GW_STR("phase", gw_phases[s->last_phase].name),
+           GW_U64("ms", gw_session_age(s)), GW_STR("phase", gw_phases[s->last_phase].name),
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
 }
 

@@ -7,6 +7,7 @@
 #include "supervisor.h"
 
 #include "admin.h"
+#include "listener.h"
 #include "log.h"
 #include "source.h"
 #include "sysenv.h"
@@ -130,7 +131,7 @@ static bool make_procs(struct gw_supervisor *sv)
     for (unsigned i = 0; i < conf->workers; i++) {
         sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_WORKER, .id = i};
     }
-    if (sv->control >= 0) {
+    if (sv->control >= 0 || sv->metrics >= 0) {
         sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_ADMIN};
     }
     for (unsigned i = 0; i < sv->num_procs; i++) {
@@ -181,7 +182,10 @@ static void bring(struct gw_supervisor *sv, struct gw_proc *p)
 
 static void start_proc(struct gw_supervisor *sv, struct gw_proc *p)
 {
-    int fd = p->role == GW_ROLE_WORKER ? p->stat_fd : p->role == GW_ROLE_ADMIN ? sv->control : -1;
+    int fd[2] = {p->role == GW_ROLE_WORKER  ? p->stat_fd
+                 : p->role == GW_ROLE_ADMIN ? sv->control
+                                            : -1,
+                 p->role == GW_ROLE_ADMIN ? sv->metrics : -1};
 
     p->ready = false;
     p->due = 0;
@@ -564,6 +568,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     sv->ports.workers = snap->conf->workers;
     sv->num_workers = snap->conf->workers;
     sv->control = -1;
+    sv->metrics = -1;
     sv->watch.fd = -1;
     sv->loader.fd = -1;
     sv->names_due = gw_bundle_has_names(snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
@@ -582,6 +587,11 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
         sv->control = gw_control_open(snap->conf->control, why, sizeof why);
         good = sv->control >= 0 || fail("control", why);
     }
+    if (good && snap->conf->metrics.ss_family != AF_UNSPEC) {
+        struct gw_listener_conf place = {.url = snap->conf->metrics_text, .addr = snap->conf->metrics};
+        sv->metrics = gw_listener_bind(&place, false, why, sizeof why);
+        good = sv->metrics >= 0 || fail("metrics", why);
+    }
     if (good && gw_child_prepare() && choose_user(sv) && make_procs(sv)) {
         if (sv->settings.sandbox) {
             gw_sandbox_no_dumps();
@@ -592,6 +602,9 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
         sv->rc = 2;
     }
     int rc = sv->rc;
+    if (sv->metrics >= 0) {
+        (void)close(sv->metrics);
+    }
     if (sv->control >= 0) {
         (void)close(sv->control);
         (void)unlink(control != NULL ? control : "");

@@ -48,6 +48,7 @@ struct gw_supervisor {
     struct gw_child_settings settings;
     struct gw_watch watch;
     int control; /* the control socket; -1: none */
+    int metrics; /* where /metrics is served; -1: nowhere */
     uint64_t born;
     bool was_ready; /* a worker has served: what fails from here on is not the start */
     bool draining;

@@ -357,7 +357,7 @@ static bool first_orders(struct gw_worker *w)
 
 static bool start(struct gw_worker *w, int supervisor)
 {
-    struct gw_hello hello = {.fd = -1};
+    struct gw_hello hello = {.fd = {-1, -1}};
 
     uv_update_time(&w->loop);
     w->started = uv_now(&w->loop);
@@ -370,7 +370,11 @@ static bool start(struct gw_worker *w, int supervisor)
         return false;
     }
     w->id = hello.id;
-    w->stat = map_stat(hello.fd);
+    w->stat = map_stat(hello.fd[0]);
+    if (w->stat != NULL) {
+        w->stat->sessions_now = 0; /* of the one before us */
+        gw_log_count(w->stat->events);
+    }
     w->max_sessions = session_limit();
     if (w->stat == NULL || uv_poll_init(&w->loop, &w->from_supervisor, supervisor) != 0 ||
         uv_poll_start(&w->from_supervisor, UV_READABLE, supervisor_speaks) != 0 ||
