@@ -106,8 +106,10 @@ void gw_reload_forget(struct gw_supervisor *sv)
     sv->num_old -= gone;
     memmove(sv->old, sv->old + gone, sv->num_old * sizeof(struct gw_snapshot *));
     hb_bld_u32(&b, oldest);
-    if (sv->procs[0].role == GW_ROLE_KEEPER && sv->procs[0].sock >= 0) {
-        (void)gw_ipc_send(sv->procs[0].sock, GW_MSG_FORGET, hb_bld_span(&b), NULL, 0);
+    for (unsigned i = 0; i < sv->num_procs; i++) {
+        if (sv->procs[i].role == GW_ROLE_KEEPER && sv->procs[i].sock >= 0) {
+            (void)gw_ipc_send(sv->procs[i].sock, GW_MSG_FORGET, hb_bld_span(&b), NULL, 0);
+        }
     }
 }
 
@@ -170,8 +172,10 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
     unsigned added;
     unsigned removed;
 
-    if (sv->procs[0].role == GW_ROLE_KEEPER && sv->procs[0].sock >= 0) {
-        (void)give_keys(sv->snap, &sv->procs[0]);
+    for (unsigned i = 0; i < sv->num_procs; i++) { /* keepers stand before the workers */
+        if (sv->procs[i].role == GW_ROLE_KEEPER && sv->procs[i].sock >= 0) {
+            (void)give_keys(sv->snap, &sv->procs[i]);
+        }
     }
     for (unsigned i = 0; i < sv->num_procs; i++) {
         if (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].sock >= 0) {

@@ -125,8 +125,8 @@ static bool make_procs(struct gw_supervisor *sv)
     const struct gw_conf *conf = sv->snap->conf;
     bool good = true;
 
-    if (!conf->keys_in_workers) {
-        sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_KEEPER};
+    for (unsigned i = 0; i < conf->workers && !conf->keys_in_workers; i++) {
+        sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_KEEPER, .id = i};
     }
     for (unsigned i = 0; i < conf->workers; i++) {
         sv->procs[sv->num_procs++] = (struct gw_proc){.role = GW_ROLE_WORKER, .id = i};
@@ -142,15 +142,19 @@ static bool make_procs(struct gw_supervisor *sv)
     return good;
 }
 
-static struct gw_proc *keeper_of(struct gw_supervisor *sv)
+/* One for each worker: an RSA signature takes as long as thirty handshakes without one. NULL: keys are in the
+ * workers. */
+static struct gw_proc *keeper_of(struct gw_supervisor *sv, const struct gw_proc *worker)
 {
-    return sv->procs[0].role == GW_ROLE_KEEPER ? &sv->procs[0] : NULL;
+    struct gw_proc *p = &sv->procs[worker->id];
+
+    return p->role == GW_ROLE_KEEPER ? p : NULL;
 }
 
 /* A new pair of sockets between the keeper and a worker. */
 static void join(struct gw_supervisor *sv, struct gw_proc *worker)
 {
-    struct gw_proc *keeper = keeper_of(sv);
+    struct gw_proc *keeper = keeper_of(sv, worker);
     uint8_t mem[2];
     struct hb_bld b = hb_bld(mem, sizeof mem);
     int ends[2];
@@ -173,7 +177,7 @@ static void bring(struct gw_supervisor *sv, struct gw_proc *p)
     } else if (p->role == GW_ROLE_KEEPER) {
         (void)gw_reload_give_keys(sv, p);
         for (unsigned i = 0; i < sv->num_procs; i++) {
-            if (sv->procs[i].role == GW_ROLE_WORKER) {
+            if (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].id == p->id) {
                 join(sv, &sv->procs[i]);
             }
         }

@@ -20,7 +20,7 @@
 #include "stat.h"
 #include "watch.h"
 
-#define GW_MAX_CHILDREN (GW_MAX_WORKERS + 2u)
+#define GW_MAX_CHILDREN (2u * GW_MAX_WORKERS + 1u) /* a keeper for each worker, and an admin process */
 
 struct gw_proc {
     enum gw_role role;
@@ -43,7 +43,7 @@ struct gw_supervisor {
     unsigned num_old;
     uint32_t generation; /* the last number given out */
     struct gw_ports ports;
-    struct gw_proc procs[GW_MAX_CHILDREN];
+    struct gw_proc procs[GW_MAX_CHILDREN]; /* keepers, workers, admin */
     unsigned num_procs, num_workers;
     struct gw_child_settings settings;
     struct gw_watch watch;
