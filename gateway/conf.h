@@ -92,11 +92,14 @@ enum gw_tell { GW_TELL_NOTHING, GW_TELL_COMMAND /* XCLIENT, ID */, GW_TELL_PROXY
 
 struct gw_listener_conf {
     unsigned index;                 /* in the snapshot's list */
+    const char *name;               /* the block's title; NULL on the command line */
     const char *url, *backend_text; /* as written */
     const struct hb_proto *proto;
     bool implicit;
     struct sockaddr_storage addr, backend;
     struct hb_proto_settings proto_settings;
+    bool discard_residue;                     /* starttls-residue = discard */
+    bool watch_logins;                        /* tls = observe, warn: logins in clear are told of */
     bool plain;                               /* tcp://: no TLS toward the client at all */
     struct hb_tls_config *tls;                /* owned; NULL if plain */
     struct hb_tls_config *backend_tls;        /* owned; NULL: plaintext toward the backend */

@@ -167,19 +167,33 @@ static void own_host(struct gw_listener_conf *lc)
 static void load_policy(const struct gw_draft *d, const struct gw_draft_listener *dl,
                         struct gw_listener_conf *lc, struct gw_problems *p)
 {
-    static const char *const modes[] = {"required", "optional"};
-    bool optional = gw_choose(dl->tls, modes, 2, "tls", GW_AT(dl, tls), p) == 1;
+    static const char *const residues[] = {"handshake", "discard"};
+    static const char *const modes[] = {"required", "optional", "observe", "warn"};
+    size_t mode = gw_choose(dl->tls, modes, 4, "tls", GW_AT(dl, tls), p);
+    bool optional = mode > 0;
+    char what[120];
 
     /* What is said for all listeners, on the command line or in defaults, may not fit each of them. */
     bool own_word = dl->origin[GW_WORD_tls] != NULL &&
                     dl->origin[GW_WORD_tls] != d->defaults.origin[GW_WORD_tls] &&
                     strncmp(dl->where, "--", 2) != 0;
     if (optional && lc->implicit && own_word) {
-        gw_problem(p, GW_AT(dl, tls), "tls = optional has no meaning where TLS comes first", dl->listen);
+        (void)snprintf(what, sizeof what, "tls = %s has no meaning where TLS comes first", modes[mode]);
+        gw_problem(p, GW_AT(dl, tls), what, dl->listen);
     }
     if (optional && !lc->implicit && !dl->public_mx) { /* an MX has no other choice */
-        gw_notice(p, GW_AT(dl, tls), "tls = optional: clients may go on without TLS", dl->listen);
+        (void)snprintf(what, sizeof what, "tls = %s: clients may go on without TLS", modes[mode]);
+        gw_notice(p, GW_AT(dl, tls), what, dl->listen);
     }
+    if (mode >= 2 && !lc->implicit && !dl->plaintext_auth) {
+        gw_notice(
+            p, GW_AT(dl, tls),
+            "passwords in clear are still refused, and only counted; say plaintext-auth to let them pass",
+            dl->listen);
+    }
+    lc->discard_residue = gw_choose(dl->starttls_residue, residues, 2, "starttls-residue",
+                                    GW_AT(dl, starttls_residue), p) == 1; /* GEN-04 */
+    lc->watch_logins = mode >= 2 && !lc->implicit;
     if (dl->plaintext_auth) {
         gw_notice(p, GW_AT(dl, plaintext_auth), "plaintext-auth: passwords may cross the network in clear",
                   dl->listen);
@@ -196,6 +210,7 @@ static void load_policy(const struct gw_draft *d, const struct gw_draft_listener
     } else {
         own_host(lc);
     }
+    unsigned least = lc->proto != NULL ? hb_proto_idle_least(lc->proto) : 1; /* GEN-19 */
     lc->proto_settings = (struct hb_proto_settings){
         .host = lc->host,
         .implicit = lc->implicit,
@@ -204,6 +219,12 @@ static void load_policy(const struct gw_draft *d, const struct gw_draft_listener
         .starttls_offered = !lc->implicit,
         .plaintext_auth = dl->plaintext_auth,
         .needs_ehlo = true,
+        .max_bad = gw_number(dl->bad_commands, 1, 255, 0, "bad-commands", GW_AT(dl, bad_commands), p),
+        .idle = gw_number(dl->idle_timeout, least, 604800, 0, "idle-timeout, in seconds and as the RFC asks,",
+                          GW_AT(dl, idle_timeout), p),
+        .preauth =
+            gw_number(dl->preauth_timeout, 10, 3600, 0, "preauth-timeout", GW_AT(dl, preauth_timeout), p),
+        .warn_clear = mode == 3 && !lc->implicit,
     };
 }
 
@@ -285,6 +306,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         struct gw_listener_conf *lc = &conf->listeners[i];
         conf->num_listeners = i + 1;
         lc->index = i;
+        lc->name = dl->name;
         load_listen(dl, lc, p);
         gw_conf_lists(dl, lc, p);
         gw_conf_backend(dl, lc, p);

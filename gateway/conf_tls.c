@@ -269,6 +269,14 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
     bool strict_sni = gw_choose(dl->sni, sni, 2, "sni", GW_AT(dl, sni), p) == 1;
     struct loading l = {.where = GW_AT(dl, groups), .p = p};
 
+    if (strict_sni && dl->public_mx) { /* SNI-01 */
+        gw_problem(
+            p, GW_AT(dl, sni),
+            "a public MX shows a certificate whatever name is asked for (RFC 7672 8.1, RFC 8461 7.1); say "
+            "sni = default",
+            dl->listen);
+    }
+
     if (profile == 2) { /* PRO-03 */
         gw_notice(p, GW_AT(dl, profile),
                   "profile legacy: ciphers and versions that RFC 8996, RFC 9325 and RFC 10015 advise against",

@@ -98,6 +98,10 @@ static const char *in_effect(enum gw_word word, const char *otherwise, const str
     if (word == GW_WORD_tls && (lc->implicit || lc->plain)) {
         return lc->plain ? "none: plaintext toward the client" : "from the first byte";
     }
+    if (word == GW_WORD_idle_timeout) {
+        (void)snprintf(dst, cap, "%u", hb_proto_idle_default(lc->proto));
+        return dst;
+    }
     if (word == GW_WORD_host) {
         return lc->host;
     }

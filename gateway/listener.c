@@ -4,6 +4,7 @@
 #include "listener.h"
 
 #include "log.h"
+#include "service.h"
 #include "session.h"
 #include "worker.h"
 #include <errno.h>
@@ -26,8 +27,24 @@ static int fail(const struct gw_listener_conf *lc, const char *what, int fd, cha
     return -1;
 }
 
+/* The service manager's socket for this listener; -1: it has none. */
+static int handed_over(const struct gw_listener_conf *lc)
+{
+    int on = 1;
+    int fd = gw_service_socket(lc->name);
+
+    if (fd >= 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    return fd;
+}
+
 int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, size_t cap)
 {
+    int given = handed_over(lc);
+    if (given >= 0) {
+        return given; /* workers share it: all of them take from one queue */
+    }
     const struct sockaddr *addr = (const struct sockaddr *)&lc->addr;
     socklen_t len = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     int on = 1;

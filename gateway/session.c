@@ -21,6 +21,8 @@
 #include "upstream_tls.h"
 #include "worker.h"
 
+#define EARLY_MAX (1u << 20) /* bytes that are discarded behind STARTTLS; more go to the TLS engine */
+
 static void settle(struct gw_session *s);
 static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step,
                   struct hb_span rest);
@@ -49,6 +51,11 @@ static void to_backend(void *ctx, struct hb_span bytes)
     if (s->backend.state == END_OPEN && !s->backend_handshake) {
         gw_end_put(&s->backend, s->w, s->w->out_backend, bytes);
     }
+}
+
+static void clear_login(void *ctx, const struct hb_proto_login *login)
+{
+    gw_log_clear_login(ctx, login);
 }
 
 /* ---- the end ---- */
@@ -180,7 +187,7 @@ static void drain(struct gw_session *s)
 
 static const struct hb_proto_sink *sink(struct gw_session *s, struct hb_proto_sink *mem)
 {
-    *mem = (struct hb_proto_sink){s, to_client, to_backend};
+    *mem = (struct hb_proto_sink){s, to_client, to_backend, s->lc->watch_logins ? clear_login : NULL};
     return mem;
 }
 
@@ -259,6 +266,27 @@ static void connect_backend(struct gw_session *s)
     gw_upstream_connect(s);
 }
 
+/* starttls-residue = discard (GEN-04): what is here before our OK is not sent yet cannot be an answer to it.
+ * What was read, and what lies in the socket's buffer. */
+static void discard_early(struct gw_session *s, size_t len)
+{
+    uint8_t early[4096];
+    uv_os_fd_t fd;
+    size_t most = EARLY_MAX;
+
+    len += hb_buf_len(&s->client.held);
+    hb_buf_clear(&s->client.held, s->w->env);
+    if (uv_fileno((const uv_handle_t *)&s->client.tcp, &fd) == 0) {
+        for (ssize_t n = 1; n > 0 && most > 0; most -= n > 0 ? (size_t)n : 0) {
+            n = recv(fd, early, sizeof early < most ? sizeof early : most, MSG_DONTWAIT);
+            len += n > 0 ? (size_t)n : 0;
+        }
+    }
+    if (len > 0) {
+        gw_log_injection(s, len);
+    }
+}
+
 static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto_step step,
                   struct hb_span rest)
 {
@@ -273,7 +301,9 @@ static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto
         gw_upstream_close(s, false);
         break;
     case HB_WANT_UPGRADE:
-        if (from == HB_FROM_CLIENT) {
+        if (s->lc->discard_residue) {
+            discard_early(s, from == HB_FROM_CLIENT ? rest.len : 0);
+        } else if (from == HB_FROM_CLIENT) {
             hold(s, &s->client, rest); /* the residue: for the TLS engine, never for the protocol */
         }
         s->residue = hb_buf_len(&s->client.held) > 0;
@@ -352,7 +382,7 @@ static void tls_failed(struct gw_session *s, const struct hb_tls_event *event)
     note_server_name(s);
     if (why == HB_E_TLS_NOT_TLS && s->residue) {
         why = HB_E_PROTO_INJECTION;
-        gw_log_injection(s);
+        gw_log_injection(s, 0);
     }
     s->abort_backend = s->phase == PH_RELAY || s->phase == PH_SECURE;
     end_session(s, why);

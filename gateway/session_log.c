@@ -54,6 +54,7 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
            GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
            GW_STR("signature", suite && t->sigalg != 0 ? hb_tls_sigalg_name(t->sigalg) : ""),
+           GW_STR("legacy", suite && hb_tls_is_legacy(t) ? "yes" : ""), /* PRO-03 */
            GW_STR("resumed", suite ? (t->resumed ? "yes" : "no") : ""),
            GW_STR("retried", suite && t->retried ? "yes" : ""),
            GW_STR("client_cert", s->identity != NULL            ? s->identity
@@ -68,16 +69,30 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("backend_suite", secured ? hb_tls_suite_name(b->suite) : ""),
            GW_STR("backend_group", secured ? hb_tls_group_name(b->group) : ""),
            GW_STR("backend_signature", signature),
+           GW_STR("backend_legacy", secured && hb_tls_is_legacy(b) ? "yes" : ""),
            GW_STR("backend_resumed", secured ? (b->resumed ? "yes" : "no") : ""),
            GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
            GW_U64("ms", gw_session_age(s)), GW_STR("phase", gw_phases[s->last_phase].name),
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
 }
 
-void gw_log_injection(struct gw_session *s)
+void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login)
+{
+    s->w->clear_logins += !login->refused;
+    s->w->clear_logins_refused += login->refused;
+    GW_LOG(GW_EV_CLEAR_LOGIN, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("proto", hb_proto_name(s->lc->proto)),
+           GW_STR("mechanism", login->mechanism),
+           GW_SPAN("software", login->software.len > 0 ? login->software : hb_span_str("")),
+           GW_STR("refused", login->refused ? "yes" : "no"),
+           GW_U64("count", login->refused ? s->w->clear_logins_refused : s->w->clear_logins));
+}
+
+void gw_log_injection(struct gw_session *s, size_t discarded)
 {
     GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id),
-           GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})), GW_STR("listener", s->lc->url));
+           GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})), GW_STR("listener", s->lc->url),
+           GW_STR("action", discarded > 0 ? "discarded" : "ended"), GW_U64("bytes", discarded));
 }
 
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status)

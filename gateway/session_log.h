@@ -4,9 +4,11 @@
 
 #include <hb/err.h>
 #include <hb/span.h>
+#include <stddef.h>
 
 struct gw_session;
 struct hb_tls_event;
+struct hb_proto_login;
 
 #define GW_PEER_TEXT 48u
 /* The client's address as the log has it, "192.0.2.7:4711", written to text. */
@@ -18,7 +20,10 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);
 /* The dialogue before a backend's link could be used failed. said: its last line, which nobody vouches for
  * unless it came in TLS. */
 void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_span said, bool in_tls);
-void gw_log_injection(struct gw_session *s);
+/* Somebody logged in without TLS, or tried to (tls = observe, warn). */
+void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login);
+/* Bytes behind STARTTLS that are not TLS. discarded: how many were dropped; 0: the session ended for it. */
+void gw_log_injection(struct gw_session *s, size_t discarded);
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status);
 
 #endif

@@ -181,7 +181,7 @@ static bool hear_backend(struct simulation *sim)
 /* Carries out what the session asks for; opening the backend is a step of its own. */
 static void carry(struct simulation *sim, struct hb_proto_step step)
 {
-    struct hb_proto_sink sink = {sim, to_client, to_backend};
+    struct hb_proto_sink sink = {sim, to_client, to_backend, NULL};
 
     while (step.want == HB_WANT_CONNECT && !sim->closed) {
         connect_backend(sim);
@@ -195,7 +195,7 @@ static void carry(struct simulation *sim, struct hb_proto_step step)
 /* Feeds one side's bytes; true if that moved anything. */
 static bool feed(struct simulation *sim, enum hb_proto_side from)
 {
-    struct hb_proto_sink sink = {sim, to_client, to_backend};
+    struct hb_proto_sink sink = {sim, to_client, to_backend, NULL};
     struct side *side = from == HB_FROM_CLIENT ? &sim->client : &sim->backend;
 
     if (side->len == 0 || sim->closed || sim->upgrade || sim->opaque) {
@@ -299,7 +299,7 @@ static bool before_tls(struct simulation *sim)
 
 static bool inside_tls(struct simulation *sim)
 {
-    struct hb_proto_sink sink = {sim, to_client, to_backend};
+    struct hb_proto_sink sink = {sim, to_client, to_backend, NULL};
 
     (void)printf("inside TLS\n");
     if (sim->lc->implicit) {
@@ -319,7 +319,7 @@ static bool inside_tls(struct simulation *sim)
 int gw_simulate(const struct gw_draft *d, const struct gw_conf *conf, unsigned i)
 {
     static struct simulation sim;
-    struct hb_proto_sink sink = {&sim, to_client, to_backend};
+    struct hb_proto_sink sink = {&sim, to_client, to_backend, NULL};
     const struct gw_listener_conf *lc = &conf->listeners[i];
     const char *name = d->listeners[i].name;
 

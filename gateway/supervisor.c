@@ -9,6 +9,7 @@
 #include "admin.h"
 #include "listener.h"
 #include "log.h"
+#include "service.h"
 #include "source.h"
 #include "sysenv.h"
 #include <errno.h>
@@ -232,6 +233,7 @@ void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds)
     }
     sv->draining = true;
     gw_loader_stop(&sv->loader);
+    gw_service_tell("STOPPING=1");
     gw_ports_close(&sv->ports); /* ours would go on taking connections nobody serves */
     hb_bld_u32(&b, seconds);
     tell_workers(sv, GW_MSG_DRAIN, hb_bld_span(&b));
@@ -346,6 +348,9 @@ static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
     if (m->type == GW_MSG_READY && p->role == GW_ROLE_WORKER) {
         p->generation = hb_cur_u32(&m->body);
         p->ready = true;
+        if (!sv->was_ready) {
+            gw_service_tell("READY=1");
+        }
         sv->was_ready = true;
         gw_order_reloaded(sv);
     } else if (m->type == GW_MSG_OLDEST && p->role == GW_ROLE_WORKER) {
@@ -418,6 +423,9 @@ static int next_wait(const struct gw_supervisor *sv, uint64_t now)
     due = watch < due && !sv->draining ? watch : due;
     due = sv->loader.fd >= 0 && sv->loader.due < due ? sv->loader.due : due;
     due = sv->names_due != 0 && sv->names_due < due && !sv->draining ? sv->names_due : due;
+    if (gw_service_watchdog() > 0 && now + gw_service_watchdog() < due) {
+        due = now + gw_service_watchdog();
+    }
     return due > now ? (int)(due - now) : 0;
 }
 
@@ -477,6 +485,9 @@ static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
     while (any_left(sv, sv->draining) || !sv->draining) {
         start_due(sv, gw_now_ms());
         wait_for_something(sv, mask);
+        if (gw_service_watchdog() > 0) {
+            gw_service_tell("WATCHDOG=1");
+        }
         for (; told < stops; told++) {
             if (!sv->draining) {
                 gw_supervisor_drain(sv, 0);
@@ -577,6 +588,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     sv->loader.fd = -1;
     sv->names_due = gw_bundle_has_names(snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
     sv->born = gw_now_ms();
+    gw_service_begin();
     raise_descriptor_limit();
     bool good = gw_ports_open(&sv->ports, snap->conf, why, sizeof why);
     if (!good) {

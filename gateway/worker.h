@@ -54,6 +54,7 @@ struct gw_worker {
     unsigned num_sessions, max_sessions;
     uint64_t next_id;
     uint32_t num_dialed;
+    uint64_t clear_logins, clear_logins_refused; /* seen by listeners that watch them */
     bool draining;
     unsigned cut;        /* sessions that were ended by force */
     uint32_t spread_end; /* second at which the last goodbye is said */

@@ -26,6 +26,7 @@ static const struct hb_tagged_texts texts = {
     .insecure = "* BYE \"Insufficient security\"",
     .literal_too_long = "* BYE \"Literal not accepted\"",
     .too_many_arguments = "%t BAD \"Too many arguments\"",
+    .alert = "* ALERT \"This login was not encrypted: " HB_CLEAR_WARNING "\"",
     .mechanism = "%t NO \"Authentication mechanism not supported\"",
 };
 

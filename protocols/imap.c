@@ -5,6 +5,7 @@
  * other text or literals. */
 #include "tagged.h"
 #include "words.h"
+#include <hb/builder.h>
 
 static const struct hb_tagged_texts texts = {
     .begin_tls = "%t OK Begin TLS negotiation now",
@@ -26,6 +27,7 @@ static const struct hb_tagged_texts texts = {
     .insecure = "* BYE Insufficient security",
     .literal_too_long = "* BYE [TOOBIG] Literal not accepted",
     .too_many_arguments = "%t BAD Too many arguments",
+    .alert = "* OK [ALERT] This login was not encrypted: " HB_CLEAR_WARNING,
     .mechanism = "%t NO [CANNOT] Authentication mechanism not supported",
 };
 
@@ -162,9 +164,38 @@ static void local_logout(struct hb_proto_session *s, struct hb_span args)
     hb_say(s, hb_span(NULL, 0), "* BYE Logging out");
 }
 
+/* The value of one of ID's quoted strings; without escapes, which no name of a program has. */
+static struct hb_span id_value(struct hb_span args, const char *key)
+{
+    struct hb_span words[2] = {{NULL, 0}, {NULL, 0}}; /* the one before, this one */
+
+    for (bool is_key = true; args.len > 0; is_key = !is_key) {
+        const uint8_t *from = memchr(args.p, '"', args.len);
+        size_t left = from != NULL ? args.len - (size_t)(from + 1 - args.p) : 0;
+        const uint8_t *to = left > 0 ? memchr(from + 1, '"', left) : NULL;
+        if (to == NULL) {
+            break;
+        }
+        words[0] = words[1];
+        words[1] = hb_span(from + 1, (size_t)(to - from - 1));
+        if (!is_key && hb_span_is(words[0], key)) {
+            return words[1];
+        }
+        args = hb_span_skip(args, (size_t)(to + 1 - args.p));
+    }
+    return hb_span(NULL, 0);
+}
+
 static void local_id(struct hb_proto_session *s, struct hb_span args)
 {
-    (void)args;
+    uint8_t both[HB_SOFTWARE_MAX];
+    struct hb_bld b = hb_bld(both, sizeof both);
+    struct hb_span version = id_value(args, "version");
+
+    hb_bld_put(&b, hb_span_head(id_value(args, "name"), sizeof both / 2));
+    hb_bld_put(&b, hb_span(" ", b.len > 0 && version.len > 0 ? 1 : 0));
+    hb_bld_put(&b, hb_span_head(version, sizeof both / 2 - 1));
+    hb_client_software(s, hb_span(both, b.len));
     hb_say(s, hb_span(NULL, 0), "* ID NIL");
 }
 

@@ -177,7 +177,11 @@ static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb,
     bool plain =
         is_login(verb) && !hb_span_is(verb, "APOP") && (!auth || mech.len == 0 || hb_mech_plain(mech));
     if ((plain && hb_hide_passwords(s)) || (auth && hb_mech_layered(mech) && !s->secured)) {
-        return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR TLS required, use STLS first");
+        if (must_wait) {
+            return HB_UNIT_WAIT;
+        }
+        hb_login_refused(s, auth ? mech : hb_span_str("USER/PASS"));
+        return refuse(s, "-ERR TLS required, use STLS first");
     }
     if (auth && ((mech.len > 0 && !hb_plain_word(mech)) || hb_span_is(mech, "EXTERNAL"))) {
         /* who we are to the backend is not for clients (SASL-02) */
@@ -210,6 +214,11 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
     if (code != HB_OK) {
         return hb_end(s, code);
+    }
+    if (kind == KIND_AUTH || kind == KIND_LOGIN) {
+        struct hb_span mech = hb_word(&args);
+        bool apop = hb_span_is(verb, "APOP");
+        hb_login_begins(s, kind == KIND_AUTH ? mech : hb_span_str(apop ? "APOP" : "USER/PASS"));
     }
     state(s)->sasl = kind == KIND_AUTH;
     hb_line_to_backend(s, line);
@@ -319,6 +328,17 @@ static void capa_line(struct hb_proto_session *s, struct hb_span line)
     hb_line_to_client(s, line);
 }
 
+static enum hb_unit logged_in(struct hb_proto_session *s, struct hb_span line, bool ok)
+{
+    if (!ok) {
+        hb_line_to_client(s, line);
+        return HB_UNIT_NEXT;
+    }
+    hb_logged_in(s);
+    hb_line_with_warning(s, line);
+    return HB_UNIT_NEXT;
+}
+
 static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_pop3_state *t = state(s);
@@ -354,11 +374,9 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
     case KIND_AUTH:
         t->sasl = false;
         t->sasl_due = false;
-        s->authenticated = s->authenticated || ok;
-        break;
+        return logged_in(s, line, ok);
     case KIND_LOGIN:
-        s->authenticated = s->authenticated || ok;
-        break;
+        return logged_in(s, line, ok);
     case KIND_UTF8:
         t->utf8 = t->utf8 || ok;
         break;

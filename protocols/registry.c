@@ -57,6 +57,16 @@ bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port)
     return port != 0 && port == proto->never_port;
 }
 
+unsigned hb_proto_idle_least(const struct hb_proto *proto)
+{
+    return proto->raw ? 1u : proto->idle_auth - proto->idle_auth % 60u; /* ours is some seconds more */
+}
+
+unsigned hb_proto_idle_default(const struct hb_proto *proto)
+{
+    return proto->idle_auth;
+}
+
 const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i)
 {
     return i < sizeof proto->alpn / sizeof proto->alpn[0] ? proto->alpn[i] : NULL;

@@ -35,6 +35,7 @@ static void forget(struct hb_proto_session *s)
     hb_line_clear(&s->backend, s->env);
     hb_replyq_clear(&s->queue, s->env);
     hb_buf_clear(&s->saved, s->env);
+    hb_forget_software(s);
     hb_wipe(&s->u, sizeof s->u);
     s->num_bad = 0;
     s->first_line = false;
@@ -128,7 +129,10 @@ unsigned hb_proto_idle_seconds(const struct hb_proto_session *s)
 {
     bool open = s->authenticated || s->row->raw || (s->row->login_optional && !hb_before_tls(s));
 
-    return open ? s->row->idle_auth : CLEAR_SECONDS;
+    if (open) {
+        return s->set->idle > 0 ? s->set->idle : s->row->idle_auth;
+    }
+    return s->set->preauth > 0 ? s->set->preauth : CLEAR_SECONDS;
 }
 
 /* ---- units ---- */

@@ -99,11 +99,13 @@ struct hb_proto_session {
     struct hb_line client, backend;
     struct hb_replyq queue;
     struct hb_buf saved; /* a tag or line that must outlive its unit */
+    char *software;      /* owned: what the client says it is, if logins in clear are watched; or NULL */
     uint16_t why;        /* enum hb_code for HB_UNIT_CLOSE */
     uint8_t backend_state;
     uint8_t num_bad;
-    bool secured; /* TLS is up toward the client */
-    bool greeted; /* the client has seen a greeting of this TLS state: the backend's is swallowed */
+    uint8_t mechanism; /* of the login that was forwarded last: clear.c's number */
+    bool secured;      /* TLS is up toward the client */
+    bool greeted;      /* the client has seen a greeting of this TLS state: the backend's is swallowed */
     bool authenticated;
     bool first_line; /* the client's first line in this TLS state was seen */
     bool opaque, closed;
@@ -157,6 +159,21 @@ extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_pro
     hb_proto_sieve, hb_proto_acap, hb_proto_raw;
 
 /* ---- for the protocols ---- */
+
+/* Logins in clear (clear.c). how: the mechanism, or a name for a login without SASL that clear.c knows. */
+#define HB_SOFTWARE_MAX  64u
+#define HB_CLEAR_WARNING "turn on TLS (STARTTLS) in your mail program"
+void hb_client_software(struct hb_proto_session *s, struct hb_span name);
+void hb_forget_software(struct hb_proto_session *s);
+void hb_login_begins(struct hb_proto_session *s, struct hb_span how);
+void hb_login_refused(struct hb_proto_session *s, struct hb_span how);
+/* The backend took the login: s->authenticated is true from here on. */
+void hb_logged_in(struct hb_proto_session *s);
+/* True where a client that logged in in clear is to be told. */
+bool hb_warns(const struct hb_proto_session *s);
+/* A reply whose end is text for people; with the warning at its end, if there is to be one and room for it.
+ */
+void hb_line_with_warning(struct hb_proto_session *s, struct hb_span line);
 
 /* Says a line to the client; in the template %t is the tag, %h our host name. */
 void hb_say(struct hb_proto_session *s, struct hb_span tag, const char *line_template);

@@ -296,6 +296,9 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     t->line_due = false;
     t->layered = kind == HB_SIEVE_AUTHENTICATE && !hb_sieve_wraps_nothing(hb_sieve_mechanism(args));
     t->left = kind == HB_SIEVE_LOGOUT;
+    if (kind == HB_SIEVE_AUTHENTICATE) {
+        hb_login_begins(s, hb_sieve_mechanism(args));
+    }
     hb_line_to_backend(s, line);
     return after_line(s, line);
 }
@@ -319,6 +322,9 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     }
     if (tls) {
         return starttls(s, line, args.len > 0);
+    }
+    if (why != NULL && strcmp(why, REQUIRED_AUTH) == 0) {
+        hb_login_refused(s, hb_sieve_mechanism(args));
     }
     return why != NULL ? refuse_command(s, line, why) : answer_here(s, v, line, args);
 }

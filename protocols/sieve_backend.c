@@ -10,6 +10,8 @@
 
 #include "words.h"
 
+#define TEXT_MAX 900u /* RFC 5804 4: a quoted string has 1024 octets at most */
+
 static const struct hb_span no_tag = {NULL, 0};
 
 static struct hb_sieve_state *state(struct hb_proto_session *s)
@@ -132,7 +134,7 @@ static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok)
     if (kind == HB_SIEVE_CAPABILITY) {
         offer_starttls(s);
     } else if (kind == HB_SIEVE_AUTHENTICATE) {
-        s->authenticated = true;
+        hb_logged_in(s);
         return s->secured && t->layered;
     } else if (kind == HB_SIEVE_UNAUTHENTICATE) {
         s->authenticated = false;
@@ -140,6 +142,21 @@ static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok)
         s->backend_said_bye = true;
     }
     return false;
+}
+
+/* The OK of a login in clear: the warning stands in its text, the last thing in it. */
+static void login_to_client(struct hb_proto_session *s, struct hb_span line)
+{
+    bool text = line.len > 2 && line.p[line.len - 1] == '"';
+
+    if (!hb_warns(s) || line.len > TEXT_MAX || !(text || line.len == 2)) {
+        hb_line_to_client(s, line);
+        return;
+    }
+    hb_to_client(s, text ? hb_span_head(line, line.len - 1) : line);
+    hb_to_client(s, hb_span_str(text ? " (not encrypted: " : " \"not encrypted: "));
+    hb_to_client(s, hb_span_str(HB_CLEAR_WARNING));
+    hb_line_to_client(s, hb_span_str(text ? ")\"" : "\""));
 }
 
 static enum hb_unit status(struct hb_proto_session *s, struct hb_span line)
@@ -166,7 +183,11 @@ static enum hb_unit status(struct hb_proto_session *s, struct hb_span line)
     }
     hb_replyq_drop_front(&s->queue, s->env);
     bool opaque = command_answered(s, kind, ok) && s->queue.num == 0 && !s->bye_due;
-    hb_line_to_client(s, line);
+    if (ok && kind == HB_SIEVE_AUTHENTICATE) {
+        login_to_client(s, line);
+    } else {
+        hb_line_to_client(s, line);
+    }
     return opaque ? HB_UNIT_OPAQUE : HB_UNIT_NEXT;
 }
 

@@ -175,12 +175,14 @@ static const char *bdat_refusal(struct hb_proto_session *s, struct hb_span args)
     return state(s)->chunking ? NULL : "502 5.5.1 Command not implemented";
 }
 
+static const char needs_encryption[] = "504 5.5.4 Encryption required for requested authentication mechanism";
+
 static const char *auth_refusal(struct hb_proto_session *s, struct hb_span args)
 {
     struct hb_span mech = hb_word_loose(&args);
 
     if (!s->secured && (hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)))) {
-        return "504 5.5.4 Encryption required for requested authentication mechanism"; /* SMTP-16 */
+        return needs_encryption; /* SMTP-16 */
     }
     if ((mech.len > 0 && !hb_plain_word(mech)) ||
         hb_span_is(mech, "EXTERNAL")) { /* who we are to the backend is not for clients */
@@ -246,6 +248,11 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     if (code != HB_OK) {
         return hb_end(s, code);
     }
+    if (kind == HB_SMTP_AUTH) {
+        hb_login_begins(s, hb_word_loose(&args));
+    } else if (kind == HB_SMTP_EHLO || kind == HB_SMTP_HELO) {
+        hb_client_software(s, hb_word_loose(&args));
+    }
     t->data_due = kind == HB_SMTP_DATA;
     t->sasl = kind == HB_SMTP_AUTH;
     t->sasl_due = false;
@@ -279,8 +286,15 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     if (hb_before_tls(s) && (no == NULL || verb.len > 0)) {
         return before_tls(s, verb, args);
     }
+    if (no != NULL && must_wait) {
+        return HB_UNIT_WAIT;
+    }
+    if (no == needs_encryption) {
+        struct hb_span rest = args;
+        hb_login_refused(s, hb_word_loose(&rest));
+    }
     if (no != NULL) {
-        return must_wait ? HB_UNIT_WAIT : hb_smtp_refuse_command(s, verb, args, no);
+        return hb_smtp_refuse_command(s, verb, args, no);
     }
     return forward(s, line, verb, args);
 }

@@ -169,7 +169,9 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
     case HB_SMTP_AUTH:
         t->sasl = false;
         t->sasl_due = false;
-        s->authenticated = s->authenticated || code == 235;
+        if (code == 235) {
+            hb_logged_in(s);
+        }
         break;
     case HB_SMTP_RSET:
     case HB_SMTP_CONTENT:
@@ -222,6 +224,8 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
         if (unit != HB_UNIT_NEXT) {
             return unit;
         }
+    } else if (kind == HB_SMTP_AUTH && code == 235 && last) {
+        hb_line_with_warning(s, line);
     } else if (kind != HB_SMTP_UNASKED || code == 421) {
         hb_line_to_client(s, line);
     }

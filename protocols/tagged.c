@@ -12,6 +12,7 @@
 #include "words.h"
 
 #define LITERAL_BEFORE_LOGIN 65536u /* GEN-18 */
+#define LOGIN_COMMAND        "LOGIN command"
 #define EXCHANGE_LINE        12288u
 #define PLUS_LITERAL_CRLF    0x2b7d0d0au /* "+}" and the end of the line */
 
@@ -207,6 +208,9 @@ static enum hb_unit forward_command(struct hb_proto_session *s, struct hb_span t
     if (code != HB_OK) {
         return hb_end(s, code);
     }
+    if (kind == HB_KIND_LOGIN) {
+        hb_login_begins(s, hb_span_str(LOGIN_COMMAND));
+    }
     forward_line(s, line);
     state(s)->forward = true;
     state(s)->exchange = kind == HB_KIND_EXCHANGE;
@@ -327,6 +331,9 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
                 (v != NULL && d->refuse_args(s, v, rest));
 
     if (valid && why == REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
+        if ((flags & HB_CMD_AUTHENTICATE) != 0) {
+            hb_login_begins(s, d->mechanism(rest));
+        }
         return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward_command(s, tag, line, kind_of(flags));
     }
     if (hb_tagged_busy(s)) {
@@ -339,6 +346,10 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     }
     if ((flags & HB_CMD_STARTTLS) != 0) {
         return starttls(s, tag, line, has_args);
+    }
+    if (why == REFUSE_REQUIRED_AUTH) {
+        bool exchange = (flags & HB_CMD_AUTHENTICATE) != 0;
+        hb_login_refused(s, exchange ? d->mechanism(rest) : hb_span_str(LOGIN_COMMAND));
     }
     if (why != REFUSE_NOTHING) {
         return refuse_command(s, tag, line, why);

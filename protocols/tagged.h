@@ -40,6 +40,7 @@ struct hb_tagged_texts {
     const char *too_many_arguments, *mechanism;
     const char *too_long, *too_long_untagged, *invalid_tag, *empty;
     const char *bad_character, *shutdown, *idle, *backend, *insecure, *literal_too_long;
+    const char *alert; /* to who logged in in clear */
 };
 
 struct hb_tagged_dialect {

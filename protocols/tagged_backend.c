@@ -33,7 +33,13 @@ static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb
 
     if (kind == HB_KIND_LOGIN || kind == HB_KIND_EXCHANGE) {
         /* IDLE is an exchange, too, but only after login, when this is true already */
-        s->authenticated = s->authenticated || hb_span_is(status, "OK");
+        bool first = !s->authenticated && hb_span_is(status, "OK");
+        if (first) {
+            hb_logged_in(s);
+        }
+        if (first && hb_warns(s)) {
+            hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->alert);
+        }
     }
     if (kind == HB_KIND_LOGOUT) {
         s->backend_said_bye = true;

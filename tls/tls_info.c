@@ -19,6 +19,13 @@ const char *hb_tls_version_name(uint16_t version)
     }
 }
 
+bool hb_tls_is_legacy(const struct hb_tls_info *info)
+{
+    const struct hb_suite *suite = hb_suite_find(info->suite);
+
+    return suite != NULL && (info->version < 0x0303 || suite->tier >= HB_TIER_LEGACY);
+}
+
 const char *hb_tls_suite_name(uint16_t suite)
 {
     const struct hb_suite *s = hb_suite_find(suite);

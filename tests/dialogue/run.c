@@ -36,6 +36,7 @@ struct play {
     struct hb_proto_sink sink;
     struct text client, backend;           /* what each side got and nobody has asked for yet */
     struct text held_client, held_backend; /* sent, not taken yet */
+    struct text told;                      /* logins in clear, a line each */
     enum hb_proto_want want;               /* the last request other than MORE and WAIT */
     enum hb_code why;
     bool asked; /* ...which no line has mentioned yet */
@@ -129,6 +130,19 @@ static void to_backend(void *ctx, struct hb_span bytes)
     }
     p->backend_touched = true;
     append(&p->backend, bytes.p, bytes.len);
+}
+
+static void clear_login(void *ctx, const struct hb_proto_login *login)
+{
+    struct play *p = ctx;
+
+    append(&p->told, login->refused ? "refused " : "", login->refused ? 8 : 0);
+    append(&p->told, login->mechanism, strlen(login->mechanism));
+    if (login->software.len > 0) {
+        append(&p->told, " by ", 4);
+        append(&p->told, login->software.p, login->software.len);
+    }
+    append(&p->told, "\r\n", 2);
 }
 
 static void take_step(struct play *p, struct hb_proto_step step)
@@ -271,6 +285,10 @@ static void nothing_left(struct play *p)
         shown(p->backend, b, sizeof b);
         say(p, "the backend got something nobody expected:\n    %s", b);
     }
+    if (p->told.len > 0) {
+        shown(p->told, b, sizeof b);
+        say(p, "the gateway was told of a login nobody expected:\n    %s", b);
+    }
 }
 
 static void expect_want(struct play *p, enum hb_proto_want want, const char *what)
@@ -290,6 +308,8 @@ static void configure(struct play *p, const char *words, const char *scheme)
     p->set.starttls_offered = strstr(words, "no-starttls") == NULL;
     p->set.plaintext_auth = strstr(words, "plaintext-auth") != NULL;
     p->set.needs_ehlo = strstr(words, "any-hello") == NULL;
+    p->set.warn_clear = strstr(words, "warn") != NULL;
+    p->sink.clear_login = p->set.warn_clear || strstr(words, "observe") != NULL ? clear_login : NULL;
     p->proto = hb_proto_find(scheme, &p->set.implicit);
     if (p->proto == NULL) {
         say(p, "no such scheme: %s", scheme);
@@ -392,6 +412,12 @@ static void play_line(struct play *p, const char *line, struct text *segment, en
         expect(p, &p->client, "the client", rest, line[1] == ':');
     } else if (starts(line, "F:", &rest) || starts(line, "F+", &rest)) {
         expect(p, &p->backend, "the backend", rest, line[1] == ':');
+    } else if (starts(line, "L:", &rest)) {
+        if (p->mode == MODE_POOR) {
+            p->told.len = 0; /* what the client says it is may be missing */
+        } else {
+            expect(p, &p->told, "the gateway", rest, true);
+        }
     } else if (!play_event(p, line)) {
         say(p, "cannot read this line");
     }
@@ -415,7 +441,7 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, size
     p->mode = mode;
     testenv_init(&p->t, n);
     p->t.fail_at = mode == MODE_POOR ? n : 0;
-    p->sink = (struct hb_proto_sink){p, to_client, to_backend};
+    p->sink = (struct hb_proto_sink){p, to_client, to_backend, NULL};
     while (!p->failed && fgets(line, sizeof line, f) != NULL) {
         const char *rest;
         p->line++;
@@ -456,6 +482,7 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, size
     free(segment.p);
     free(p->client.p);
     free(p->backend.p);
+    free(p->told.p);
     free(p->held_client.p);
     free(p->held_backend.p);
     free(p);

@@ -1,4 +1,5 @@
 """Options and policies of one gateway, against the embedded server."""
+import shutil
 import socket
 import ssl
 import threading
@@ -96,6 +97,39 @@ def certificates_by_name_and_key(w, server):
             raise Failure('an unknown name was served')
         except ssl.SSLError as e:
             check('UNRECOGNIZED_NAME' in str(e), f'alert: {e}')
+
+
+@with_server
+def certificate_folder(w, server):
+    """certbot's layout: by name on a STARTTLS port, a pair of each kind; without a usable one nothing is offered (GEN-10)."""
+    live = w.folder / 'live'
+    for folder, name in (('mail.test/ecdsa', 'ecdsa-p256'), ('mail.test/rsa', 'rsa2048'), ('other.test', 'other'), ('zz.old.test', 'expired')):
+        (live / folder).mkdir(parents=True)
+        for kind, file in (('crt', 'fullchain.pem'), ('key', 'privkey.pem')):
+            shutil.copy(w.certs / f'{name}.{kind}', live / folder / file)
+    (live / 'README').write_text('from certbot\n')
+    rows = [('mail.test', [], 'ecdsa-p256 (test)'), ('other.test', [], 'other (test)'), ('unknown.test', [], 'ecdsa-p256 (test)'),
+            ('mail.test', ['-sigalgs', 'RSA-PSS+SHA256'], 'rsa2048 (test)')]
+    with Gateway(w, listeners(server, 'imap'), '--certificate-folder', live, certs=()) as g:
+        for name, options, want in rows:
+            _, out, err = run(['openssl', 's_client', '-starttls', 'imap', '-connect', f'127.0.0.1:{g.port("imap")}', '-CAfile',
+                               str(w.certs / 'ca.crt'), '-servername', name, *options], b'a LOGOUT\r\n', 20)
+            check(f'CN = {want}'.encode() in out + err, f'{name} {options}: {out[:400]!r} {err[:300]!r}')
+        text = g.log.read_text()
+        check('zz.old.test: certificate' in text and 'has expired' in text and 'left out' in text, text[:600])
+    for folder in ('mail.test', 'other.test'):
+        shutil.rmtree(live / folder)
+    with Gateway(w, listeners(server, 'imap', 'pop3', 'submission'), '--certificate-folder', live, certs=()) as g:
+        for scheme, ask, end, upgrade_word, no in (
+                ('imap', 'c CAPABILITY', 'c ', 's STARTTLS', 's NO [UNAVAILABLE]'), ('pop3', 'CAPA', '.', 'STLS', '-ERR [SYS/TEMP]'),
+                ('submission', 'EHLO x.test', '250 ', 'STARTTLS', '454 ')):
+            c = Line(g.port(scheme))
+            c.line()
+            c.send(ask + '\r\n')
+            check('STARTTLS' not in str(c.until(end)) and 'STLS' not in str(c.transcript[-6:]), c.transcript)
+            c.send(upgrade_word + '\r\n')
+            check(c.line().startswith(no), c.transcript)
+            c.close()
 
 
 @with_server
@@ -204,5 +238,88 @@ def several_workers(w, server):
         equal(workers, {0, 1, 2}, 'workers that are ready')
 
 
-CASES = [every_scheme, acap_session, certificates_by_name_and_key, versions, alpn, nothing_in_clear_reaches_the_backend,
-         raw_relay, several_workers]
+@with_server
+def observe_and_warn(w, server):
+    """The way from clear text to TLS: logins in clear pass, are logged without who it was, and the client is told."""
+    advice = 'turn on TLS (STARTTLS) in your mail program'
+    for mode in ('observe', 'warn'):
+        with Gateway(w, listeners(server, 'imap', 'pop3'), '--tls', mode, '--plaintext-auth') as g:
+            c = Line(g.port('imap'))
+            c.line()
+            c.send('i ID ("name" "Some Client" "version" "2")\r\n')
+            c.until('i ')
+            c.send('a LOGIN joe secret\r\n')
+            answer = c.until('a ')
+            check(answer[-1].startswith('a OK'), f'login: {c.transcript}')
+            equal(f'* OK [ALERT] This login was not encrypted: {advice}' in answer, mode == 'warn', 'an ALERT')
+            c.close()
+            c = Line(g.port('pop3'))
+            c.line()
+            c.send('USER joe\r\n')
+            c.line()
+            c.send('PASS secret\r\n')
+            answer = c.line()
+            check(answer.startswith('+OK') and (advice in answer) == (mode == 'warn'), answer)
+            c.close()
+            c = upgrade(w, g.port('imap'), 'imap')
+            login_imap(c)
+            check('ALERT' not in str(c.transcript), c.transcript)
+            c.close()
+        told = g.events('login.clear')
+        equal([(e['proto'], e['mechanism'], e.get('software'), e['refused'], e['count']) for e in told],
+              [('imap', 'LOGIN command', 'Some Client 2', 'no', 1), ('pop3', 'USER/PASS', None, 'no', 2)], f'{mode}: events')
+        check('joe' not in str(told) and told[0]['peer'].startswith('127.0.0.1:'), told)
+    with Gateway(w, listeners(server, 'pop3'), '--tls', 'observe') as g:
+        c = Line(g.port('pop3'))
+        c.line()
+        c.send('USER joe\r\n')
+        c.expect('-ERR TLS required, use STLS first')
+        c.close()
+    equal([(e['mechanism'], e['refused']) for e in g.events('login.clear')], [('USER/PASS', 'yes')], 'refused')
+
+
+@with_server
+def residue_discarded(w, server):
+    """GEN-04: with starttls-residue = discard, what came behind STARTTLS is nobody's, and the handshake goes on."""
+    schemes = ('imap', 'pop3', 'submission', 'acap')
+    with Gateway(w, listeners(server, *schemes), '--starttls-residue', 'discard') as g:
+        for scheme in schemes:
+            for behind in ('x NOOP\r\n', 'x' * 20000):
+                c = Line(g.port(scheme))
+                c.line()
+                if scheme == 'submission':
+                    c.send('EHLO client.test\r\n')
+                    c.until('250 ')
+                word = {'imap': 's STARTTLS', 'acap': 's STARTTLS', 'pop3': 'STLS'}.get(scheme, 'STARTTLS')
+                c.send(f'{word}\r\n{behind}')
+                check(c.line().startswith({'pop3': '+OK', 'submission': '220'}.get(scheme, 's OK')), f'{scheme}: {c.transcript}')
+                c.start_tls(w.client_context())
+                if scheme == 'imap':
+                    login_imap(c)
+                c.close()
+        told = g.events('starttls.injection')
+        equal(len(told), 2 * len(schemes), 'events')
+        check(all(e['action'] == 'discarded' and e['bytes'] > 0 for e in told), told)
+
+
+@with_server
+def legacy_is_flagged(w, server):
+    """PRO-03: said at start, and with each session that made use of it, and with no other."""
+    with Gateway(w, listeners(server, 'imaps'), '--profile', 'legacy') as g:
+        for ciphers in ('ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0', 'ECDHE-ECDSA-AES128-GCM-SHA256'):
+            context = w.client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+            context.set_ciphers(ciphers)
+            c = Line(g.port('imaps'))
+            c.start_tls(context)
+            c.line()
+            c.send('a LOGOUT\r\n')
+            c.until('a ')
+            c.close()
+        equal([e.get('legacy') for e in (g.session(1), g.session(2))], ['yes', None], 'flags')
+    check('profile legacy: ciphers and versions that RFC 8996' in g.log.read_text(), 'the warning at start')
+
+
+
+CASES = [every_scheme, acap_session, certificates_by_name_and_key, certificate_folder, versions, alpn, nothing_in_clear_reaches_the_backend,
+         raw_relay, several_workers, observe_and_warn, residue_discarded,
+         legacy_is_flagged]

@@ -248,7 +248,7 @@ static void serve(const uint8_t *data, size_t len)
     v.flags = data[0];
     v.set =
         (struct hb_proto_settings){.host = "mail.test", .implicit = true, .tls_usable = true, .max_bad = 200};
-    v.sink = (struct hb_proto_sink){&v, to_client, to_server};
+    v.sink = (struct hb_proto_sink){&v, to_client, to_server, NULL};
     v.held = malloc(len);
     v.s = hb_proto_new(hb_proto_find("smtp", &implicit), &v.set, &v.t.env);
     PROMISE(v.held != NULL && v.s != NULL);

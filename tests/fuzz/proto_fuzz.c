@@ -81,6 +81,17 @@ static void to_backend(void *ctx, struct hb_span bytes)
     append(&p->said[HB_FROM_BACKEND], bytes);
 }
 
+/* Told of in clear alone, and with nothing in it that a log could not take. */
+static void clear_login(void *ctx, const struct hb_proto_login *login)
+{
+    struct play *p = ctx;
+
+    PROMISE(!p->secured && login->mechanism != NULL && login->software.len <= 64);
+    for (size_t i = 0; i < login->software.len; i++) {
+        PROMISE(login->software.p[i] >= 0x20 && login->software.p[i] < 0x7f);
+    }
+}
+
 static void carry(struct play *p, struct hb_proto_step step)
 {
     if (step.want != HB_WANT_MORE && step.want != HB_WANT_WAIT) {
@@ -229,8 +240,9 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
         .starttls_offered = (flags & PROTO_FUZZ_NO_STARTTLS) == 0,
         .plaintext_auth = (flags & PROTO_FUZZ_PLAINTEXT_AUTH) != 0,
         .needs_ehlo = (flags & PROTO_FUZZ_NEEDS_EHLO) != 0,
+        .warn_clear = (flags & PROTO_FUZZ_PLAINTEXT_AUTH) != 0,
     };
-    p->sink = (struct hb_proto_sink){p, to_client, to_backend};
+    p->sink = (struct hb_proto_sink){p, to_client, to_backend, p->set.warn_clear ? clear_login : NULL};
     p->secured = p->set.implicit;
     p->s = hb_proto_new(proto, &p->set, &p->t.env);
     if (p->s == NULL) {

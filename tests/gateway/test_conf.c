@@ -103,7 +103,10 @@ static void mistakes(void **state)
         {"--listen tls://127.0.0.1:1143 --backend tls://127.0.0.1:1 --backend-verify pin --backend-pin "
          "12" CERT,
          "64 hexadecimal digits"},
+        /* SMTP-15, SNI-01 */
         {"--listen smtp://127.0.0.1:1025 --backend 127.0.0.1:1 --public-mx" CERT, "RFC 3207"},
+        {"--listen smtp://127.0.0.1:1025 --backend 127.0.0.1:1 --public-mx --tls optional --sni strict" CERT,
+         "RFC 8461"},
         {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --workers x" CERT, "from 1 to 64"},
         {"--config x --listen imap://127.0.0.1:1 --backend 127.0.0.1:1", "goes without --listen"},
     };

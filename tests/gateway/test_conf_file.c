@@ -104,6 +104,9 @@ static void mistakes(void **state)
          "main.conf:2: not in defaults: say it for each listener"},
         {"defaults {\n backend-profile = \"antique\"\n}\n", NULL, "for each backend that needs it"},
         {"certificate c { chain = \"x\" }\n", NULL, "main.conf:1: a certificate needs both chain and key"},
+        {CERT LISTENER " idle-timeout = 1799\n}\n", NULL, "main.conf:5: idle-timeout"}, /* GEN-19 */
+        {CERT LISTENER " bad-commands = 0\n}\n", NULL, "main.conf:5: bad-commands is a number from 1 to 255"},
+        {CERT LISTENER " preauth-timeout = 9\n}\n", NULL, "preauth-timeout is a number from 10"},
         {"timeouts {\n greeting = 4\n}\n", NULL, "main.conf:2: greeting is a number of seconds from 5"},
         {"timeouts {\n greeting = soon\n}\n", NULL, "main.conf:2: invalid integer value"},
         {"timeouts {\n greeting = 86401\n}\n", NULL, "from 5 to 86400, not 86401"},

@@ -60,7 +60,7 @@ static struct world *world(const char *scheme, bool required, bool implicit)
         .starttls_offered = true,
         .plaintext_auth = !required,
     };
-    w.sink = (struct hb_proto_sink){&w, to_client, to_backend};
+    w.sink = (struct hb_proto_sink){&w, to_client, to_backend, NULL};
     w.s = hb_proto_new(hb_proto_find(scheme, &of_scheme), &w.set, &w.t.env);
     return &w;
 }

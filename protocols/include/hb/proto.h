@@ -36,11 +36,19 @@ struct hb_proto_session; /* one client's session */
 
 enum hb_proto_side { HB_FROM_CLIENT, HB_FROM_BACKEND };
 
+/* A login in clear. Never tells who it was. */
+struct hb_proto_login {
+    const char *mechanism;   /* static: "PLAIN", "SCRAM-SHA-256", "LOGIN command", "USER/PASS", "other" */
+    struct hb_span software; /* what the client says it is (ID, EHLO): at most 64 printable bytes, or none */
+    bool refused;            /* by our policy: it did not reach the backend. Else the backend took it */
+};
+
 /* Where a session's output goes. Spans are good during the call only. Order of calls is order on the wire. */
 struct hb_proto_sink {
     void *ctx; /* borrowed */
     void (*to_client)(void *ctx, struct hb_span bytes);
     void (*to_backend)(void *ctx, struct hb_span bytes);
+    void (*clear_login)(void *ctx, const struct hb_proto_login *login); /* NULL: nobody wants to know */
 };
 
 enum hb_proto_want {
@@ -66,7 +74,10 @@ struct hb_proto_settings {
     bool starttls_offered; /* false: R7 */
     bool plaintext_auth;   /* tls=optional only: allow passwords in clear (default no, GEN-14) */
     bool needs_ehlo;       /* SMTP-10 */
-    unsigned max_bad;      /* bad commands before closing; 0: the default of 10 */
+    bool warn_clear;       /* who logs in in clear is told so, where the protocol has a way */
+    unsigned max_bad;      /* bad commands before closing, at most 255; 0: the default of 10 */
+    unsigned idle;         /* seconds of silence after login; 0: the protocol's default */
+    unsigned preauth;      /* seconds of silence before it; 0: the default of 60 */
 };
 
 /* The row for a listener's URL scheme ("imap", "imaps", "submission", "tls", ...); NULL if unknown.
@@ -78,6 +89,9 @@ const char *hb_proto_name(const struct hb_proto *proto);             /* "imap" *
 uint16_t hb_proto_port(const struct hb_proto *proto, bool implicit); /* PORT-01; 0 none */
 /* True if the protocol's RFC forbids a listener on this port (LMTP on 25). */
 bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port);
+/* Seconds of silence that the protocol's RFC grants a client that is logged in (GEN-19). */
+unsigned hb_proto_idle_least(const struct hb_proto *proto);
+unsigned hb_proto_idle_default(const struct hb_proto *proto); /* a little more */
 /* ALPN protocol ids this protocol accepts, in order; NULL beyond the end (ALPN-01). */
 const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i);
 /* true: an ALPN offer without our id is refused (ALPN-02). false for raw TLS. */

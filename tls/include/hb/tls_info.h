@@ -24,6 +24,9 @@ struct hb_tls_info {
     uint8_t alert_sent, alert_got; /* 255: none */
 };
 
+/* True if the version or the suite is one that only profile legacy or antique has (PRO-03). */
+bool hb_tls_is_legacy(const struct hb_tls_info *info);
+
 /* "TLSv1.3", "TLS_AES_128_GCM_SHA256", "x25519", "ecdsa_secp256r1_sha256", "unexpected_message". Numbers we
  * do not know give "unknown". Never NULL. */
 const char *hb_tls_version_name(uint16_t version);
