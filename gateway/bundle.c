@@ -200,7 +200,7 @@ static void put_without_keys(struct hb_bld *b, struct hb_span text)
             return;
         }
         struct hb_span block = hb_span_skip(text, (size_t)(at - text.p));
-        const uint8_t *line = memchr(block.p, '\n', block.len);
+        const uint8_t *line = block.p != NULL ? memchr(block.p, '\n', block.len) : NULL;
         size_t line_len = line != NULL ? (size_t)(line - block.p) : block.len;
         if (block.p == NULL || memmem(block.p, line_len, "PRIVATE KEY", 11) == NULL) {
             size_t n = (size_t)(at - text.p) + sizeof begin - 1;

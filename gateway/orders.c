@@ -115,8 +115,8 @@ static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num,
         say(sv, client, 1, "drain takes a number of seconds up to 86400\n");
         return;
     }
-    say(sv, client, 0, "draining\n");
     gw_supervisor_drain(sv, (uint32_t)seconds);
+    say(sv, client, 0, "draining\n");
 }
 
 struct saying {

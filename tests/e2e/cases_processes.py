@@ -550,6 +550,7 @@ def drain_by_order(w, server):
     equal(g.ctl('drain', 'soon')[0], 1, 'a time that is none')
     equal(g.ctl('frobnicate')[0], 1, 'no such order')
     equal(g.ctl('drain', '3'), (0, 'draining\n'), 'drain')
+    wait_for('both workers to begin', lambda: len(g.events('drain.begin')) == 2)
     try:
         Line(g.port('imap')).line()
         raise Failure('a new session was served while draining')
