@@ -240,6 +240,15 @@ def client_options(world, row):
     return options
 
 
+def dh_file(world):
+    """A group of RFC 7919 for servers whose own is none of it (T12-04)."""
+    path = world.folder / 'ffdhe2048.pem'
+    if not path.exists():
+        subprocess.run(['openssl', 'genpkey', '-genparam', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048', '-out', path],
+                       check=True, capture_output=True)
+    return path
+
+
 def psk_file(world):
     path = world.folder / 'psk'
     if not path.exists():

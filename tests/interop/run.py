@@ -5,12 +5,12 @@ Prints a table, a column for each peer and role (s: hauberk is the server, c: th
 of what is not tried and of what failed. The last line counts the cells."""
 import argparse
 import concurrent.futures
-import shutil
 import sys
 import threading
 import traceback
 
 import harness
+import programs
 import tools
 from harness import Failure, World, free_port
 from rows import rows
@@ -50,10 +50,6 @@ class Table:
 
 
 def cell(table, world, row, peer, role, act):
-    why = peer.lacks(role, row)
-    if why:
-        table.put(row, peer, role, 'n.a.', why)
-        return
     try:
         act()
         table.put(row, peer, role, 'ok')
@@ -75,9 +71,15 @@ def run_row(table, world, echo, greeter, row):
             pairs = [(f'tcp://127.0.0.1:{ports[p]}', f'tls://127.0.0.1:{backends[p]}') for p in table.peers]
             options = harness.client_options(world, row)
         front, problem = None, ''
+        able = [p for p in table.peers if not p.lacks(role, row)]
+        for p in table.peers:
+            if p not in able:
+                table.put(row, p, role, 'n.a.', p.lacks(role, row))
+        if not able:
+            continue
         try:
             front = harness.Front(world, pairs, options)
-            for p in table.peers:
+            for p in able:
                 cell(table, world, row, p, role,
                      (lambda p=p: harness.run_server_cell(world, row, p, front, ports[p])) if role == 'server' else
                      (lambda p=p: harness.run_client_cell(world, row, p, front, ports[p], backends[p])))
@@ -88,7 +90,7 @@ def run_row(table, world, echo, greeter, row):
             if front is not None:
                 front.started.stop()
         if problem:
-            for p in table.peers:
+            for p in able:
                 table.put(row, p, role, 'FAIL', f'the gateway: {problem}')
 
 
@@ -100,7 +102,7 @@ def main():
     parser.add_argument('--peer', action='append')
     parser.add_argument('--row', default='')
     args = parser.parse_args()
-    peers = [p for p in [tools.OpenSSL(), tools.GnuTLS()]
+    peers = [p for p in [tools.OpenSSL(), tools.GnuTLS(), *programs.peers()]
              if (args.all or p.quick or args.peer) and (not args.peer or p.name in args.peer)]
     wanted = [r for r in rows() if args.row in r.name]
     world = World(args.gateway, args.gateway)

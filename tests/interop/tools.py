@@ -1,8 +1,7 @@
 """Peers that are command line tools: OpenSSL, GnuTLS, NSS, BoringSSL. What one cannot do has its reason here."""
-import subprocess
 import threading
 
-from harness import LINE, PSK_ID, PSK_KEY, Started, check, exchange, talk
+from harness import LINE, PSK_ID, PSK_KEY, Started, check, dh_file, exchange, talk
 
 
 class Peer:
@@ -82,11 +81,8 @@ class OpenSSL(Peer):
             argv += ['-Verify', '2', '-verify_return_error']
         if row.retry:
             argv += ['-groups', self.groups[row.group]]
-        if row.suite and row.suite.startswith('DHE'):  # s_server's own group is none of RFC 7919 (T12-04)
-            params = world.folder / f'ffdhe2048-{port}.pem'
-            subprocess.run([*self.argv, 'genpkey', '-genparam', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048', '-out', params],
-                           check=True, capture_output=True)
-            argv += ['-dhparam', params]
+        if row.suite and row.suite.startswith('DHE'):
+            argv += ['-dhparam', dh_file(world)]
         return Started(world, argv + ([] if row.key_update else ['-rev']))
 
     def exchange(self, row, port, server):
