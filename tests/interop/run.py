@@ -12,6 +12,7 @@ import traceback
 import harness
 import programs
 import tools
+import trixie
 from harness import Failure, World, free_port
 from rows import rows
 
@@ -101,8 +102,10 @@ def main():
     parser.add_argument('--all', action='store_true')
     parser.add_argument('--peer', action='append')
     parser.add_argument('--row', default='')
+    parser.add_argument('--trixie', help='a tree of Debian 13, for younger peers')
     args = parser.parse_args()
-    peers = [p for p in [tools.OpenSSL(), tools.GnuTLS(), *programs.peers()]
+    known = [tools.OpenSSL(), tools.GnuTLS(), *programs.peers(), *(trixie.peers(args.trixie) if args.trixie else [])]
+    peers = [p for p in known
              if (args.all or p.quick or args.peer) and (not args.peer or p.name in args.peer)]
     wanted = [r for r in rows() if args.row in r.name]
     world = World(args.gateway, args.gateway)

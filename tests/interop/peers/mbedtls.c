@@ -90,10 +90,10 @@ static int peer_read(void *conn, unsigned char *dst, size_t cap)
 {
     int n;
 
-    do { /* 3.6 tells of a ticket with a code of its own */
+    do { /* a ticket read is no data, yet */
         n = mbedtls_ssl_read(conn, dst, cap);
 #if MBEDTLS_VERSION_MAJOR >= 3
-    } while (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
+    } while (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET || n == MBEDTLS_ERR_SSL_WANT_READ);
 #else
     } while (n == MBEDTLS_ERR_SSL_WANT_READ);
 #endif
