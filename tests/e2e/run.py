@@ -15,6 +15,7 @@ import cases_policy
 import cases_processes
 import cases_service
 import cases_sight
+import cases_tls
 import cases_upstream
 from support import Dovecot, Failure, Postfix, World
 
@@ -34,7 +35,7 @@ def main():
     parser.add_argument('--all', action='store_true')
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
-    cases = [c for m in (cases_command, cases_policy, cases_faults, cases_processes, cases_service, cases_clients,
+    cases = [c for m in (cases_command, cases_policy, cases_tls, cases_faults, cases_processes, cases_service, cases_clients,
                          cases_upstream, cases_limits, cases_sight, cases_demo) for c in m.CASES]
     if args.names:
         cases = [c for c in cases if any(n in c.__name__ for n in args.names)]

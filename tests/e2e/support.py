@@ -110,7 +110,9 @@ class Gateway:
         Gateway.serial += 1
         self.world, self.ports = world, {}
         self.log = world.folder / f'gateway-{Gateway.serial}.log'
-        argv = [program or world.gateway_program, 'run', '--log', 'json', '--host', 'mail.test', *options]
+        argv = [program or world.gateway_program, 'run', '--log', 'json', *options]
+        if '--config' not in options:
+            argv += ['--host', 'mail.test']
         if '--sandbox' not in options and program is None:
             # in the sandbox nothing looks for leaks at the end: every other one runs outside
             argv += ['--sandbox', 'off' if Gateway.serial % 2 else 'on']

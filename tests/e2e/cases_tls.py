@@ -1,0 +1,267 @@
+"""Every TLS option of a listener, from the command line and from a file (issue 3's entry points): what it lets in and
+what it refuses, asked by openssl s_client; and every --backend option, answered by openssl s_server."""
+import hashlib
+import re
+import socket
+import subprocess
+import threading
+
+from support import Failure, Gateway, check, equal, free_port, run, wait_port
+
+PSK = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
+TLS12, TLS13 = ('-tls1_2',), ('-tls1_3',)
+
+
+def prepare(w):
+    """Files the options name; {F} in a row is their folder, {C} that of the certificates."""
+    if hasattr(w, 'tls_files'):
+        return
+    w.tls_files = w.folder / 'tls-files'
+    w.tls_files.mkdir()
+    (w.tls_files / 'psk').touch(0o600)
+    (w.tls_files / 'psk').write_text(f'joe:{PSK}\n')
+    (w.tls_files / 'secret').touch(0o600)
+    (w.tls_files / 'secret').write_bytes(bytes(range(32)))
+
+    def openssl(*argv):
+        done = subprocess.run(['openssl', *map(str, argv)], cwd=w.tls_files, capture_output=True, text=True, check=False)
+        check(done.returncode == 0, f'openssl {argv}: {done.stderr}')
+        return done.stdout
+
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'stranger.key', '-out', 'stranger.crt', '-subj', '/CN=stranger',
+            '-days', '2')
+    serial = openssl('x509', '-in', w.certs / 'ecdsa-p256.crt', '-noout', '-serial').strip().split('=')[1]
+    (w.tls_files / 'index').write_text(f'V\t491231235959Z\t\t{serial}\tunknown\t/CN=x\n')
+    openssl('ocsp', '-issuer', w.certs / 'ca.crt', '-cert', w.certs / 'ecdsa-p256.crt', '-no_nonce', '-reqout', 'request')
+    openssl('ocsp', '-index', 'index', '-rsigner', w.certs / 'ca.crt', '-rkey', w.certs / 'ca.key', '-CA', w.certs / 'ca.crt', '-reqin',
+            'request', '-respout', 'staple', '-ndays', '2')
+    der = subprocess.run(['openssl', 'pkey', '-in', str(w.certs / 'ecdsa-p256.key'), '-pubout', '-outform', 'DER'], check=True,
+                         capture_output=True).stdout
+    w.pin = hashlib.sha256(der).hexdigest()
+
+
+def filled(w, text):
+    return text.format(F=w.tls_files, C=w.certs, PIN=getattr(w, 'pin', ''))
+
+
+def front(w, how, listen, backend, words, certs=('ecdsa-p256',), port=None):
+    """A gateway with one listener: words as options, or the same words in a file."""
+    port, words = port or free_port(), {k: filled(w, v) for k, v in words.items()}
+    if how == 'options':
+        argv = [a for name in certs for a in ('--cert', w.certs / f'{name}.crt', '--key', w.certs / f'{name}.key',
+                                              *(('--staple', words['staple']) if 'staple' in words else ()))]
+        argv += [a for k, v in words.items() if k != 'staple' for a in (f'--{k}', v)]
+        argv += ['--listen', f'{listen}://127.0.0.1:{port}', '--backend', backend]
+    else:
+        lines = ['defaults {', '  host = "mail.test"', '}']
+        for name in certs:
+            lines += [f'certificate {name} {{', f'  chain = "{w.certs}/{name}.crt"', f'  key = "{w.certs}/{name}.key"',
+                      *([f'  staple = "{words["staple"]}"'] if 'staple' in words else []), '}']
+        lines += ['listener one {', f'  listen = "{listen}://127.0.0.1:{port}"', f'  backend = "{backend}"',
+                  *[f'  {k} = "{v}"' for k, v in words.items() if k != 'staple'], '}']
+        path = w.folder / f'tls-{port}.conf'
+        path.write_text('\n'.join(lines) + '\n')
+        argv = ['--config', path]
+    g = Gateway(w, [], *argv, certs=(), wait=False)
+    g.ports['it'] = port
+    wait_port(port, g.process)
+    return g
+
+
+def s_client(w, port, options):
+    """Says hello, waits for it to come back or for the end: an alert of TLS 1.3 comes after the client's last word."""
+    argv = ['openssl', 's_client', '-connect', f'127.0.0.1:{port}', '-CAfile', w.certs / 'ca.crt', '-servername', 'mail.test',
+            *[filled(w, o) for o in options]]
+    with subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
+        p.stdin.write(b'hello\n')
+        p.stdin.flush()
+        out = b''
+        while not out.endswith(b'hello\n') and (data := p.stdout.read1(65536)):
+            out += data
+        try:
+            p.stdin.close()
+        except BrokenPipeError:
+            pass
+        return (out + p.stdout.read()).decode(errors='replace')
+
+
+ME, STRANGER = ('-cert', '{C}/client.crt', '-key', '{C}/client.key'), ('-cert', '{F}/stranger.crt', '-key', '{F}/stranger.key')
+CA, REQUEST, REQUIRE = {'client-ca': '{C}/ca.crt'}, {'client-auth': 'request'}, {'client-auth': 'require'}
+ANY, THREE = {'client-verify': 'none'}, ('ecdsa-p256', 'rsa2048', 'ed25519')
+OLD = ('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0')
+# words of the listener, certificates, then [s_client's options, what its output must hold ('!': must not)]
+SERVER = [
+    ({}, THREE, [((), 'CN = ecdsa-p256'), (('-sigalgs', 'RSA-PSS+SHA256'), 'CN = rsa2048'),
+                 (('-sigalgs', 'ed25519'), 'CN = ed25519')]),
+    ({'profile': 'modern'}, None, [(TLS13, 'New, TLSv1.3'), (TLS12, 'alert protocol version')]),
+    ({'profile': 'legacy', 'tls-min': '1.1'}, ('rsa2048',), [(OLD, 'Protocol  : TLSv1.1')]),
+    ({'profile': 'intermediate'}, ('rsa2048',), [(OLD, 'alert protocol version')]),
+    ({'tls-min': '1.3'}, None, [(TLS12, 'alert protocol version'), (TLS13, 'New, TLSv1.3')]),
+    ({'tls-max': '1.2'}, None, [((), 'New, TLSv1.2'), (TLS13, 'alert protocol version')]),
+    ({'groups': 'secp384r1'}, None, [((), 'ECDH, secp384r1'), (('-groups', 'X25519'), 'alert handshake failure')]),
+    ({'client-auth': 'off'}, None, [(ME, 'No client certificate CA names sent'), (ME, '!Requested Signature Algorithms')]),
+    ({**REQUEST, **CA}, None, [((), 'Requested Signature Algorithms'), (ME, 'New, TLSv1.3'), (STRANGER, 'alert unknown ca')]),
+    ({**REQUIRE, **CA}, None, [((*TLS12,), 'alert handshake failure'), (TLS13, 'certificate required'), (ME, 'New, TLSv1.3'),
+                               ((*STRANGER, *TLS12), 'alert unknown ca')]),
+    ({**REQUIRE, **ANY}, None, [(STRANGER, 'New, TLSv1.3'), ((*STRANGER, *TLS12), 'New, TLSv1.2'),
+                                (TLS13, 'certificate required')]),
+    ({**REQUEST, **ANY}, None, [((), 'New, TLSv1.3'), (STRANGER, 'New, TLSv1.3')]),
+    ({'alpn': 'strict', 'alpn-protocols': 'one,two'}, None, [(('-alpn', 'two'), 'ALPN protocol: two'),
+                                                             (('-alpn', 'two,one'), 'ALPN protocol: one'),
+                                                             (('-alpn', 'three'), 'no application protocol'),
+                                                             ((), 'No ALPN negotiated')]),
+    ({'alpn': 'lenient', 'alpn-protocols': 'one'}, None, [(('-alpn', 'three'), 'No ALPN negotiated')]),
+    ({'sni': 'strict'}, None, [((), 'New, TLSv1.3'), (('-servername', 'unknown.test'), 'unrecognized name')]),
+    ({'sni': 'default'}, None, [(('-servername', 'unknown.test'), 'New, TLSv1.3')]),
+    ({'ticket-lifetime': '1234'}, None, [(TLS12, 'ticket lifetime hint: 1234')]),
+    ({'resumption': 'off'}, None, [(TLS12, '!TLS session ticket'), (TLS13, '!New Session Ticket arrived')]),
+    ({'psk-file': '{F}/psk'}, None, [(('-psk_identity', 'joe', '-psk', PSK), 'no peer certificate'),
+                                     (('-psk_identity', 'jim', '-psk', PSK), 'CN = ecdsa-p256')]),
+    ({'staple': '{F}/staple'}, None, [(('-status',), 'OCSP Response Status: successful'), ((*TLS12, '-status'), 'Cert Status: good')]),
+]
+
+
+def echo():
+    """A plaintext echo; closing its listening socket ends it."""
+    listening = socket.create_server(('127.0.0.1', 0), backlog=64)
+
+    def serve(s):
+        with s:
+            try:
+                while data := s.recv(65536):
+                    s.sendall(data)
+            except OSError:
+                pass
+
+    def accept():
+        while True:
+            try:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listening
+
+
+def server_options(w, how):
+    prepare(w)
+    behind, problems = echo(), []
+    for words, certs, asked in SERVER:
+        with front(w, how, 'tls', f'127.0.0.1:{behind.getsockname()[1]}', words, certs or ('ecdsa-p256',)) as g:
+            for options, want in asked:
+                out = s_client(w, g.port('it'), options)
+                if (want.lstrip('!') in out) != (want[0] != '!'):
+                    problems.append(f'{words} {options}: wanted {want}: {out[:200]} ... {out[-600:]}')
+    behind.close()
+    check(not problems, '\n'.join(problems))
+
+
+def listener_words_as_options(w):
+    """ENG-05, CERT-*, SNI-*, ALPN-*, OCSP-01: each TLS word of a listener, said with --word."""
+    server_options(w, 'options')
+
+
+def listener_words_in_a_file(w):
+    """The same in a file's listener block."""
+    server_options(w, 'file')
+
+
+def tickets_on_demand(w):
+    """--tickets N of them in TLS 1.3; one secret, two gateways, one session; a limit on records."""
+    prepare(w)
+    behind = echo()
+    backend = f'127.0.0.1:{behind.getsockname()[1]}'
+    for how in ('options', 'file'):
+        for n in (0, 1, 3):
+            with front(w, how, 'tls', backend, {'tickets': str(n)}) as g:
+                out = s_client(w, g.port('it'), TLS13)  # tickets come before the first reply, or with it
+                equal(out.count('New Session Ticket arrived'), n, f'{how}: tickets')
+        saved, port = w.tls_files / f'session-{how}', free_port()  # a ticket is for one port (ATK-27)
+        for arrow, want in (('-sess_out', 'New, TLSv1.2'), ('-sess_in', 'Reused, TLSv1.2')):
+            with front(w, how, 'tls', backend, {'ticket-secret': '{F}/secret', 'tls-max': '1.2'}, port=port) as g:
+                out = s_client(w, g.port('it'), (arrow, str(saved)))
+                check(want in out, f'{how} {arrow}: {out[-800:]}')
+        with front(w, how, 'tls', backend, {'record-size-limit': '1000'}) as g:
+            _, out, err = run(['gnutls-cli', '-d', '9', '--x509cafile', w.certs / 'ca.crt', '--verify-hostname', 'mail.test', '-p',
+                               str(g.port('it')), '127.0.0.1'], b'x' * 5000 + b'\n', 20)
+            said = (out + err).decode(errors='replace')
+            check('record_size_limit 1001 negotiated' in said, f'{how}: {said[-2000:]}')  # 1.3 counts the type
+            sent = [int(n) for n in re.findall(r'Sent Packet\[\d+\] Application Data\(23\) in epoch 2 and length: (\d+)', said)]
+            equal(max(sent), 1000 + 1 + 16 + 5, f'{how}: longest record')
+    behind.close()
+
+
+# words toward the backend, s_server's options, and how the session ends: None is well, or the code of the log
+TO_CA = {'backend-ca': '{C}/ca.crt', 'backend-name': 'mail.test'}
+ASK = ('-Verify', '1', '-CAfile', '{C}/ca.crt', '-verify_return_error')
+CLIENT = [
+    (TO_CA, (), None),
+    ({**TO_CA, 'backend-ca': '{F}/stranger.crt'}, (), 'X509_UNKNOWN_CA'),
+    ({**TO_CA, 'backend-name': 'elsewhere.test'}, (), 'X509_NAME_MISMATCH'),
+    ({**TO_CA, 'backend-name': 'elsewhere.test', 'backend-verify': 'chain'}, (), None),
+    ({'backend-verify': 'pin', 'backend-pin': '{PIN}'}, (), None),
+    ({'backend-verify': 'pin', 'backend-pin': '00' * 32}, (), 'TLS_PIN'),
+    ({'backend-verify': 'none'}, (), None),
+    ({**TO_CA, 'backend-cert': '{C}/client.crt', 'backend-key': '{C}/client.key'}, ASK, None),
+    (TO_CA, ASK, 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-profile': 'modern'}, ('-tls1_2',), 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-profile': 'legacy', 'backend-tls-min': '1.1'}, ('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'), None),
+    (TO_CA, ('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'), 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-tls-min': '1.3'}, ('-tls1_2',), 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-tls-max': '1.2'}, ('-tls1_3',), 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-alpn': 'one,two'}, ('-alpn', 'two'), None),
+    ({**TO_CA, 'backend-groups': 'secp521r1'}, ('-groups', 'P-521'), None),
+    ({**TO_CA, 'backend-groups': 'secp521r1'}, ('-groups', 'P-256'), 'TLS_PEER_ALERT'),
+    ({**TO_CA, 'backend-psk-file': '{F}/psk'}, ('-psk_identity', 'joe', '-psk', PSK, '-nocert'), None),
+]
+
+
+def through(port, seconds=10):
+    """Sends a line in plaintext; what comes back, b'' if the gateway closes."""
+    try:
+        with socket.create_connection(('127.0.0.1', port), seconds) as s:
+            s.sendall(b'abc\n')
+            got = b''
+            while not got.endswith(b'\n') and (data := s.recv(4096)):
+                got += data
+            return got
+    except ConnectionResetError:
+        return b''
+
+
+def backend_options(w, how):
+    prepare(w)
+    problems = []
+    for words, options, want in CLIENT:
+        if how == 'file' and want:  # a refusal takes the closing line its time; the words are the same
+            continue
+        port = free_port()
+        certificate = () if '-nocert' in options else ('-cert', '{C}/{K}.crt', '-key', '{C}/{K}.key')
+        kind = 'rsa2048' if '-tls1_1' in options else 'ecdsa-p256'
+        server = w.start(['openssl', 's_server', '-accept', f'127.0.0.1:{port}', '-rev',
+                          *[filled(w, o.replace('{K}', kind)) for o in (*certificate, *options)]], f's_server-{port}.log')
+        wait_port(port, server)
+        try:
+            with front(w, how, 'tcp', f'tls://127.0.0.1:{port}', words, ()) as g:
+                got = through(g.port('it'))
+                code = g.session()['code'] if got == b'' else None
+                if code != want or (want is None and got != b'cba\n'):
+                    problems.append(f'{words} {options}: {got!r}, {code}, wanted {want}')
+        except Failure as e:
+            problems.append(f'{words} {options}: {e}')
+        w.stop(server)
+    check(not problems, '\n'.join(problems))
+
+
+def backend_words_as_options(w):
+    """PKI-*: each TLS word toward the backend, said with --word."""
+    backend_options(w, 'options')
+
+
+def backend_words_in_a_file(w):
+    """The same in a file's listener block."""
+    backend_options(w, 'file')
+
+
+CASES = [listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]
