@@ -167,7 +167,9 @@ struct hb_span shim_first_certificate(const char *path)
     }
     begin += strlen("-----BEGIN CERTIFICATE-----");
     uint8_t *der = malloc((size_t)(end - begin) + 4);
-    return hb_span(der, decode64(begin, (size_t)(end - begin), der));
+    size_t der_len = decode64(begin, (size_t)(end - begin), der);
+    free(text);
+    return hb_span(der, der_len);
 }
 
 static int add_pair(struct hb_cred_store *store, const struct shim_flags *f)
@@ -190,9 +192,11 @@ static int add_pair(struct hb_cred_store *store, const struct shim_flags *f)
         (void)fprintf(stderr, "%s: %s\n", f->cert_file, hb_err_sentence(code));
         return code == HB_E_KEY_WEAK ? 89 : 1; /* RSA 1024: refused on purpose */
     }
-    if (f->ocsp_response != NULL) {
+    if (f->ocsp_response != NULL && !f->decline_ocsp) {
         struct hb_span der = shim_base64(f->ocsp_response);
-        return hb_cred_store_staple(store, der) == HB_OK ? 0 : 1;
+        code = hb_cred_store_staple(store, der);
+        free((void *)(uintptr_t)der.p);
+        return code == HB_OK ? 0 : 1;
     }
     return 0;
 }

@@ -39,6 +39,7 @@ struct shim {
     struct hb_ticket_keys *tickets;
     struct hb_trust *trust;
     uint8_t *out_mem;
+    uint16_t peer_sigalg; /* of the last full handshake */
 };
 
 extern const struct hb_env shim_env, shim_load_env;
