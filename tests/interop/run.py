@@ -10,6 +10,7 @@ import threading
 import traceback
 
 import harness
+import nss
 import programs
 import tools
 import trixie
@@ -104,7 +105,7 @@ def main():
     parser.add_argument('--row', default='')
     parser.add_argument('--trixie', help='a tree of Debian 13, for younger peers')
     args = parser.parse_args()
-    known = [tools.OpenSSL(), tools.GnuTLS(), *programs.peers(), *(trixie.peers(args.trixie) if args.trixie else [])]
+    known = [tools.OpenSSL(), tools.GnuTLS(), *programs.peers(), nss.NSS(), *(trixie.peers(args.trixie) if args.trixie else [])]
     peers = [p for p in known
              if (args.all or p.quick or args.peer) and (not args.peer or p.name in args.peer)]
     wanted = [r for r in rows() if args.row in r.name]

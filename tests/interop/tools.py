@@ -1,4 +1,4 @@
-"""Peers that are command line tools: OpenSSL, GnuTLS, NSS, BoringSSL. What one cannot do has its reason here."""
+"""Peers that are command line tools: OpenSSL and GnuTLS. What one cannot do has its reason here."""
 import threading
 
 from harness import LINE, PSK_ID, PSK_KEY, Started, check, dh_file, exchange, talk
