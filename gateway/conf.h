@@ -10,12 +10,14 @@
 #include "limit.h"
 #include "log.h"
 #include "net.h"
+#include "pool.h"
 #include <hb/peer.h>
 #include <hb/proto.h>
 #include <hb/tls_config.h>
 #include <sys/socket.h>
 
 #define GW_MAX_LISTENERS 64u
+#define GW_MAX_BACKENDS  64u
 #define GW_MAX_CERTS     256u
 #define GW_MAX_NAMES     64u /* of certificates, in one listener */
 #define GW_MAX_WORKERS   64u
@@ -52,6 +54,7 @@ struct gw_draft_cert {
 struct gw_draft_listener {
     const char *name; /* the block's title, or NULL */
     const char *listen, *backend;
+    const struct gw_draft_backend *pool; /* the backend block of that name, or NULL */
 #define W(field, name, otherwise) const char *field;
 #define F(field, name)            bool field;
 #include "words.def"
@@ -66,11 +69,20 @@ struct gw_draft_listener {
 /* Where the operator said this word, or should have: for problems. */
 #define GW_AT(dl, field) ((dl)->origin[GW_WORD_##field] != NULL ? (dl)->origin[GW_WORD_##field] : (dl)->where)
 
+/* A backend block. */
+struct gw_draft_backend {
+    struct gw_draft_listener words; /* of words.def only those toward a backend */
+    const char *servers[GW_MAX_SERVERS], *servers_where;
+    unsigned num_servers;
+    const char *balance, *balance_where;
+};
+
 struct gw_draft {
     struct gw_draft_listener listeners[GW_MAX_LISTENERS];
     struct gw_draft_cert certs[GW_MAX_CERTS];
     struct gw_draft_listener defaults; /* the defaults block: holds where a listener does not say otherwise */
-    unsigned num_listeners, num_certs;
+    struct gw_draft_backend backends[GW_MAX_BACKENDS];
+    unsigned num_listeners, num_certs, num_backends;
 #define G(field, name, otherwise) const char *field, *field##_where;
 #include "globals.def"
 #undef G
@@ -96,7 +108,7 @@ struct gw_listener_conf {
     const char *url, *backend_text; /* as written */
     const struct hb_proto *proto;
     bool implicit;
-    struct sockaddr_storage addr, backend;
+    struct sockaddr_storage addr, backend; /* backend: the first server */
     struct hb_proto_settings proto_settings;
     bool discard_residue;                     /* starttls-residue = discard */
     bool watch_logins;                        /* tls = observe, warn: logins in clear are told of */
@@ -109,7 +121,8 @@ struct gw_listener_conf {
     struct gw_nets allow, deny;               /* clients; allow empty: everybody */
     struct gw_nets proxies;                   /* who must say with a PROXY header whom he speaks for */
     bool client_verified;                     /* client certificates are checked against a CA */
-    char backend_name[256];                   /* that its certificate must have */
+    char backend_name[256];                   /* that its certificate must have: the first server's */
+    struct gw_pool *pool;                     /* owned: the servers; what is known of them changes */
     struct hb_cred_store *creds;              /* owned */
     char host[256];
 };

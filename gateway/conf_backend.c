@@ -4,7 +4,13 @@
 #include "conf_util.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/un.h>
+
+static const char *server_where(const struct gw_draft_listener *dl)
+{
+    return dl->pool != NULL && dl->pool->servers_where != NULL ? dl->pool->servers_where : dl->where;
+}
 
 /* Scheme of a backend's URL: "tls", "imap", "imaps", "imap+starttls", ... */
 static bool backend_scheme(const char *scheme, struct gw_listener_conf *lc, unsigned *port)
@@ -30,14 +36,14 @@ static bool backend_scheme(const char *scheme, struct gw_listener_conf *lc, unsi
     return !starttls || lc->backend_peer != NULL;
 }
 
-static bool backend_url(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, const char **address,
-                        unsigned *port, struct gw_problems *p)
+static bool backend_url(const struct gw_draft_listener *dl, const char *text, struct gw_listener_conf *lc,
+                        const char **address, unsigned *port, struct gw_problems *p)
 {
-    const char *sep = strstr(dl->backend, "://");
+    const char *sep = strstr(text, "://");
     char scheme[32] = "";
     bool implicit;
 
-    *address = dl->backend;
+    *address = text;
     *port = lc->proto != NULL ? hb_proto_port(lc->proto, false) : 0;
     lc->backend_link = HB_PEER_CLEAR;
     lc->backend_peer = lc->proto != NULL ? hb_peer_find(hb_proto_name(lc->proto)) : NULL;
@@ -45,19 +51,19 @@ static bool backend_url(const struct gw_draft_listener *dl, struct gw_listener_c
         return true;
     }
     const struct hb_peer_proto *own = lc->backend_peer;
-    size_t len = (size_t)(sep - dl->backend);
-    memcpy(scheme, dl->backend, len < sizeof scheme ? len : sizeof scheme - 1);
+    size_t len = (size_t)(sep - text);
+    memcpy(scheme, text, len < sizeof scheme ? len : sizeof scheme - 1);
     *address = sep + 3;
     if (len >= sizeof scheme || !backend_scheme(scheme, lc, port)) {
-        gw_problem(p, dl->where,
+        gw_problem(p, server_where(dl),
                    "a backend is HOST:PORT, unix:/PATH, tls://HOST:PORT, or a mail scheme such as "
                    "imap+starttls://HOST or imaps://HOST, not",
-                   dl->backend);
+                   text);
         return false;
     }
     bool raw = hb_proto_find("tls", &implicit) == lc->proto;
     if (lc->backend_peer != NULL && own != lc->backend_peer && !raw && lc->proto != NULL) {
-        gw_problem(p, dl->where, "the backend speaks another protocol than the listener", dl->backend);
+        gw_problem(p, server_where(dl), "the backend speaks another protocol than the listener", text);
         return false;
     }
     lc->backend_peer = lc->backend_peer != NULL ? lc->backend_peer : own;
@@ -65,28 +71,28 @@ static bool backend_url(const struct gw_draft_listener *dl, struct gw_listener_c
 }
 
 /* GEN-25: what a client sends in TLS is sent in clear only where nobody listens. */
-static void judge_clear(const struct gw_draft_listener *dl, struct gw_problems *p)
+static void judge_clear(const struct gw_draft_listener *dl, const char *text, struct gw_problems *p)
 {
     if (dl->trusted_network) {
         gw_notice(p, GW_AT(dl, trusted_network), "trusted-network: mail and passwords travel in clear to",
-                  dl->backend);
+                  text);
     } else {
-        gw_problem(p, dl->where,
+        gw_problem(p, server_where(dl),
                    "backend is not on this machine and would get passwords in clear; use its TLS (as in "
                    "imap+starttls://HOST or imaps://HOST), or say trusted-network if the network in between "
                    "is yours",
-                   dl->backend);
+                   text);
     }
 }
 
-static void load_unix(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, const char *path,
+static void load_unix(const struct gw_draft_listener *dl, struct gw_server *v, const char *path,
                       struct gw_problems *p)
 {
-    struct sockaddr_un *un = (struct sockaddr_un *)&lc->backend;
+    struct sockaddr_un *un = (struct sockaddr_un *)&v->addr;
 
     if (path[0] != '/' || strlen(path) >= sizeof un->sun_path) {
-        gw_problem(p, dl->where, "unix: is followed by a path from the root, at most 107 bytes long",
-                   dl->backend);
+        gw_problem(p, server_where(dl), "unix: is followed by a path from the root, at most 107 bytes long",
+                   v->text);
         return;
     }
     un->sun_family = AF_UNIX;
@@ -110,42 +116,118 @@ static void load_client_address(const struct gw_draft_listener *dl, struct gw_li
     }
 }
 
+/* One server: where it is, and that its link is protected as the others' are. */
+static void load_server(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_server *v,
+                        struct gw_problems *p)
+{
+    const enum hb_peer_tls link = lc->backend_link;
+    const struct hb_peer_proto *const peer = lc->backend_peer;
+    const char *name = dl->backend_name;
+    const char *address;
+    const char *why;
+    char host[256];
+    unsigned usual;
+    unsigned port;
+
+    if (!backend_url(dl, v->text, lc, &address, &usual, p)) {
+        return;
+    }
+    if (v > lc->pool->servers && (link != lc->backend_link || peer != lc->backend_peer)) {
+        gw_problem(p, server_where(dl),
+                   "all servers of a backend speak the same protocol, with the same kind of TLS; not",
+                   v->text);
+        return;
+    }
+    if (strncmp(address, "unix:", 5) == 0) {
+        load_unix(dl, v, address + 5, p);
+        return;
+    }
+    if (!gw_split_host_port(address, host, sizeof host, &port)) {
+        gw_problem(p, server_where(dl), "backend is not HOST:PORT with a port from 1 to 65535", v->text);
+        return;
+    }
+    name = name != NULL && strlen(name) < sizeof v->name ? name : host;
+    memcpy(v->name, name, strlen(name) + 1);
+    port = port != 0 ? port : usual;
+    if (port == 0) {
+        gw_problem(p, server_where(dl), "a port is needed in backend", v->text);
+        return;
+    }
+    if (!gw_resolve(host, port, &v->addr, &why)) {
+        gw_problem(p, server_where(dl), why, v->text);
+        return;
+    }
+    if (lc->backend_link == HB_PEER_CLEAR && !gw_is_loopback(&v->addr)) {
+        judge_clear(dl, v->text, p);
+    }
+}
+
+static void add_server(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, const char *text,
+                       struct gw_problems *p)
+{
+    struct gw_server *v = &lc->pool->servers[lc->pool->num];
+    size_t len = dl->pool != NULL ? strcspn(text, " \t") : strlen(text);
+    const char *bad;
+
+    if (len == 0 || len >= sizeof v->text) {
+        gw_problem(p, server_where(dl), "not the address of a server", text);
+        return;
+    }
+    lc->pool->num++;
+    memcpy(v->text, text, len);
+    if (!gw_server_words(v, text + len, &bad)) {
+        gw_problem(
+            p, server_where(dl),
+            "behind a server's address there may be, once each, weight=1 to 100, backup and sni=NAME; not",
+            bad);
+    }
+    load_server(dl, lc, v, p);
+}
+
+static void load_pool(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
+{
+    static const char *const ways[] = {"round-robin", "least-connections", "client-hash"};
+    const struct gw_draft_backend *b = dl->pool;
+    bool named = true;
+
+    for (unsigned i = 0; i < b->num_servers; i++) {
+        add_server(dl, lc, b->servers[i], p);
+    }
+    for (unsigned i = 0; i < lc->pool->num; i++) {
+        named = named && lc->pool->servers[i].sni[0] != 0;
+    }
+    if (named) {
+        gw_problem(
+            p, server_where(dl),
+            "one server at least must be without sni=: it serves clients that ask for another name, or none",
+            dl->backend);
+    }
+    lc->pool->balance = (enum gw_balance)gw_choose(
+        b->balance, ways, 3, "balance", b->balance_where != NULL ? b->balance_where : b->words.where, p);
+}
+
 void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
-    const char *address;
-    char host[256];
-    unsigned port;
-    unsigned usual;
-    const char *why;
+    unsigned num = dl->pool != NULL ? dl->pool->num_servers : 1;
 
     lc->backend_text = dl->backend;
     if (dl->backend == NULL) {
         gw_problem(p, dl->where, "no backend given for", dl->listen);
         return;
     }
-    if (!backend_url(dl, lc, &address, &usual, p)) {
+    lc->pool = calloc(1, sizeof *lc->pool + num * sizeof lc->pool->servers[0]);
+    if (lc->pool == NULL) {
+        gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
         return;
+    }
+    if (dl->pool != NULL) {
+        load_pool(dl, lc, p);
+    } else {
+        add_server(dl, lc, dl->backend, p);
+    }
+    if (lc->pool->num > 0) {
+        lc->backend = lc->pool->servers[0].addr;
+        memcpy(lc->backend_name, lc->pool->servers[0].name, sizeof lc->backend_name);
     }
     load_client_address(dl, lc, p);
-    if (strncmp(address, "unix:", 5) == 0) {
-        load_unix(dl, lc, address + 5, p);
-        return;
-    }
-    if (!gw_split_host_port(address, host, sizeof host, &port)) {
-        gw_problem(p, dl->where, "backend is not HOST:PORT with a port from 1 to 65535", dl->backend);
-        return;
-    }
-    memcpy(lc->backend_name, host, strlen(host) + 1);
-    port = port != 0 ? port : usual;
-    if (port == 0) {
-        gw_problem(p, dl->where, "a port is needed in backend", dl->backend);
-        return;
-    }
-    if (!gw_resolve(host, port, &lc->backend, &why)) {
-        gw_problem(p, dl->where, why, dl->backend);
-        return;
-    }
-    if (lc->backend_link == HB_PEER_CLEAR && !gw_is_loopback(&lc->backend)) {
-        judge_clear(dl, p);
-    }
 }

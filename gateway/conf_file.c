@@ -119,6 +119,9 @@ static void take_blocks(const struct gw_reading *r, cfg_t *cfg)
     unsigned cert = 0;
     unsigned listener = 0;
 
+    for (unsigned i = 0; i < cfg_size(cfg, "backend"); i++) {
+        gw_read_backend(r, cfg_getnsec(cfg, "backend", i));
+    }
     for (size_t i = 0; i <= r->num_includes; i++) {
         const struct gw_include *inc = i < r->num_includes ? &r->includes[i] : NULL;
         unsigned certs = inc != NULL ? inc->certs_before : cfg_size(cfg, "certificate");
@@ -163,6 +166,15 @@ static void hear(cfg_opt_t *opts)
     }
 }
 
+/* Of words.def, in its order, only those that say something about a backend. */
+static void leave_backend_words(cfg_opt_t *opts)
+{
+    const unsigned num = GW_WORD_trusted_network + 1 - GW_WORD_backend_ca;
+
+    memmove(opts, opts + GW_WORD_backend_ca, num * sizeof *opts);
+    memmove(opts + num, opts + GW_WORD_certificates, sizeof *opts); /* CFG_END */
+}
+
 static void read_text(struct gw_reading *r, const char *text)
 {
 #define W(field, name, otherwise) CFG_STR(name, NULL, CFGF_NODEFAULT),
@@ -173,6 +185,10 @@ static void read_text(struct gw_reading *r, const char *text)
     cfg_opt_t listener[] = {CFG_STR("listen", NULL, CFGF_NODEFAULT), CFG_STR("backend", NULL, CFGF_NODEFAULT),
 #include "words.def"
                             CFG_STR_LIST("certificates", NULL, CFGF_NODEFAULT), CFG_END()};
+    cfg_opt_t backend[] = {CFG_STR_LIST("servers", NULL, CFGF_NODEFAULT),
+                           CFG_STR("balance", NULL, CFGF_NODEFAULT),
+#include "words.def"
+                           CFG_END()};
 #undef W
 #undef F
     cfg_opt_t certificate[] = {CFG_STR("chain", NULL, CFGF_NODEFAULT), CFG_STR("key", NULL, CFGF_NODEFAULT),
@@ -187,6 +203,7 @@ static void read_text(struct gw_reading *r, const char *text)
 #include "globals.def"
         CFG_SEC("defaults", defaults, CFGF_NODEFAULT),
         CFG_SEC("certificate", certificate, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+        CFG_SEC("backend", backend, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
         CFG_SEC("listener", listener, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
         CFG_SEC("timeouts", timeout, CFGF_NODEFAULT),
         CFG_FUNC("include", on_include),
@@ -194,7 +211,9 @@ static void read_text(struct gw_reading *r, const char *text)
         CFG_END()};
 #undef G
 
+    leave_backend_words(backend + 2);
     hear(defaults);
+    hear(backend);
     hear(listener);
     hear(certificate);
     hear(timeout);

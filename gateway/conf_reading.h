@@ -43,7 +43,9 @@ const char *gw_keep_path(const struct gw_reading *r, const char *s);
 void gw_read_top(const struct gw_reading *r, cfg_t *cfg);
 void gw_read_cert(const struct gw_reading *r, cfg_t *block);
 void gw_read_listener(const struct gw_reading *r, cfg_t *block);
-/* What the defaults block says holds for every listener that does not say otherwise. */
+void gw_read_backend(const struct gw_reading *r, cfg_t *block);
+/* What a backend block says holds for the listeners that name it, what the defaults block says for every
+ * listener; a listener may say otherwise. */
 void gw_spread_defaults(struct gw_draft *d);
 
 #endif

@@ -138,7 +138,7 @@ void gw_read_cert(const struct gw_reading *r, cfg_t *block)
     }
 }
 
-/* The words that a listener and the defaults block share. */
+/* The words of words.def that were said in a block. */
 static void read_words(const struct gw_reading *r, cfg_t *block, struct gw_draft_listener *l)
 {
     for (size_t i = 0; i < NUM_WORDS; i++) {
@@ -157,6 +157,10 @@ static void read_words(const struct gw_reading *r, cfg_t *block, struct gw_draft
         }
         l->origin[words[i].word] = where;
     }
+}
+
+static void read_names(const struct gw_reading *r, cfg_t *block, struct gw_draft_listener *l)
+{
     l->origin[GW_WORD_certificates] = where_said(r, block, "certificates");
     for (unsigned k = 0; k < cfg_size(block, "certificates"); k++) {
         if (l->num_certs == GW_MAX_NAMES) {
@@ -165,6 +169,41 @@ static void read_words(const struct gw_reading *r, cfg_t *block, struct gw_draft
         }
         l->certs[l->num_certs++] = keep(r, cfg_getnstr(block, "certificates", k));
     }
+}
+
+void gw_read_backend(const struct gw_reading *r, cfg_t *block)
+{
+    struct gw_draft *d = r->d;
+    const char *where = where_block(r, block);
+
+    for (unsigned i = 0; i < d->num_backends; i++) {
+        if (strcmp(d->backends[i].words.name, cfg_title(block)) == 0) {
+            gw_problem(r->p, where, "a backend of this name is there already", d->backends[i].words.where);
+            return;
+        }
+    }
+    if (d->num_backends == GW_MAX_BACKENDS) {
+        gw_problem(r->p, where, "too many backends; at most 64", NULL);
+        return;
+    }
+    struct gw_draft_backend *b = &d->backends[d->num_backends++];
+    b->words.name = keep(r, cfg_title(block));
+    b->words.where = where;
+    b->servers_where = where_said(r, block, "servers");
+    b->balance = keep(r, cfg_getstr(block, "balance"));
+    b->balance_where = where_said(r, block, "balance");
+    for (unsigned k = 0; k < cfg_size(block, "servers"); k++) {
+        if (b->num_servers == GW_MAX_SERVERS) {
+            gw_problem(r->p, b->servers_where, "too many servers; at most 32", NULL);
+            break;
+        }
+        b->servers[b->num_servers++] = keep(r, cfg_getnstr(block, "servers", k));
+    }
+    if (b->num_servers == 0) {
+        gw_problem(r->p, where, "a backend needs servers, such as servers = {\"imap+starttls://a.example\"}",
+                   b->words.name);
+    }
+    read_words(r, block, &b->words);
 }
 
 void gw_read_listener(const struct gw_reading *r, cfg_t *block)
@@ -188,6 +227,7 @@ void gw_read_listener(const struct gw_reading *r, cfg_t *block)
     l->backend = keep(r, cfg_getstr(block, "backend"));
     l->where = where;
     read_words(r, block, l);
+    read_names(r, block, l);
 }
 
 static void read_timeouts(const struct gw_reading *r, cfg_t *block)
@@ -260,6 +300,7 @@ static void read_defaults(const struct gw_reading *r, cfg_t *block)
     }
     struct gw_draft_listener *all = &r->d->defaults;
     read_words(r, block, all);
+    read_names(r, block, all);
     if (is_old(all->profile)) { /* PRO-03 */
         gw_problem(r->p, GW_AT(all, profile), "not in defaults: say it for each listener that needs it",
                    all->profile);
@@ -281,20 +322,32 @@ void gw_read_top(const struct gw_reading *r, cfg_t *cfg)
     }
 }
 
+/* Words that l does not say are what `all` says. */
+static void spread(struct gw_draft_listener *l, const struct gw_draft_listener *all)
+{
+    for (size_t k = 0; k < NUM_WORDS; k++) {
+        enum gw_word word = words[k].word;
+        if (l->origin[word] == NULL && all->origin[word] != NULL) {
+            memcpy((char *)l + words[k].offset, (const char *)all + words[k].offset,
+                   words[k].flag ? sizeof(bool) : sizeof(char *));
+            l->origin[word] = all->origin[word];
+        }
+    }
+}
+
 void gw_spread_defaults(struct gw_draft *d)
 {
     const struct gw_draft_listener *all = &d->defaults;
 
     for (unsigned i = 0; i < d->num_listeners; i++) {
         struct gw_draft_listener *l = &d->listeners[i];
-        for (size_t k = 0; k < NUM_WORDS; k++) {
-            enum gw_word word = words[k].word;
-            if (l->origin[word] == NULL && all->origin[word] != NULL) {
-                memcpy((char *)l + words[k].offset, (const char *)all + words[k].offset,
-                       words[k].flag ? sizeof(bool) : sizeof(char *));
-                l->origin[word] = all->origin[word];
+        for (unsigned k = 0; k < d->num_backends && l->backend != NULL; k++) {
+            if (strcmp(d->backends[k].words.name, l->backend) == 0) {
+                l->pool = &d->backends[k];
+                spread(l, &l->pool->words);
             }
         }
+        spread(l, all);
         if (l->num_certs == 0) {
             memcpy(l->certs, all->certs, sizeof l->certs);
             l->num_certs = all->num_certs;

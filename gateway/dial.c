@@ -24,8 +24,9 @@ struct gw_dial {
 
 bool gw_dial_needed(const struct gw_listener_conf *lc)
 {
-    return lc->backend_peer != NULL &&
-           (lc->backend_link == HB_PEER_STARTTLS || lc->client_address == GW_TELL_COMMAND);
+    /* With several servers the greeting is read first: one that greets with a refusal is not the last. */
+    return lc->backend_peer != NULL && (lc->backend_link == HB_PEER_STARTTLS ||
+                                        lc->client_address == GW_TELL_COMMAND || lc->pool->num > 1);
 }
 
 bool gw_dial_in_handshake(const struct gw_session *s)

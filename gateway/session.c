@@ -297,6 +297,7 @@ static void carry(struct gw_session *s, enum hb_proto_side from, struct hb_proto
         break;
     case HB_WANT_CONNECT:
         hold(s, end_of(s, from), rest);
+        gw_upstream_choose(s);
         s->connect_wanted = true; /* settle() connects once the old link, if any, is closed */
         gw_upstream_close(s, false);
         break;
@@ -695,6 +696,9 @@ static void backend_stream_ended(struct gw_session *s, bool clean)
         gw_session_backend_failed(s, gw_dial_lost(s));
         return;
     }
+    if (gw_upstream_next(s, clean ? HB_E_GW_BACKEND_CLOSED : HB_E_GW_BACKEND_RESET)) {
+        return;
+    }
     if (clean && s->backend.tls != NULL && hb_tls_eof(s->backend.tls) != HB_OK) {
         clean = false; /* an end without close_notify may be an attacker's (ATK-43) */
     }
@@ -741,6 +745,9 @@ static void backend_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 void gw_session_backend_data(struct gw_session *s, struct hb_span bytes)
 {
+    if (s->connect_wanted) {
+        return; /* of a server that was given up */
+    }
     s->await_greeting = false;
     s->backend.taken += bytes.len;
     if (s->dial != NULL) {
@@ -762,7 +769,7 @@ void gw_session_backend_failed(struct gw_session *s, enum hb_code why)
 {
     struct hb_proto_sink mem;
 
-    if (s->ended) {
+    if (s->ended || s->connect_wanted || gw_upstream_next(s, why)) {
         return;
     }
     struct hb_proto_step step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
@@ -788,6 +795,7 @@ void gw_session_backend_ready(struct gw_session *s, struct hb_span greeting, str
     struct hb_proto_sink mem;
 
     s->backend_handshake = false;
+    gw_upstream_good(s);
     carry(s, HB_FROM_BACKEND, hb_proto_backend_open(s->ps, sink(s, &mem)), hb_span(NULL, 0));
     feed(s, HB_FROM_BACKEND, greeting);
     feed(s, HB_FROM_BACKEND, rest);
@@ -826,6 +834,10 @@ void gw_session_connected(struct gw_session *s, int status)
         return;
     }
     gw_log_backend_unreachable(s, status);
+    if (gw_upstream_next(s, status == UV_ETIMEDOUT ? HB_E_GW_BACKEND_TIMEOUT : HB_E_GW_BACKEND_REFUSED)) {
+        settle(s);
+        return;
+    }
     struct hb_proto_step step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
     (void)step; /* always WANT_CLOSE; the reason is ours */
     end_session(s, status == UV_ETIMEDOUT ? HB_E_GW_BACKEND_TIMEOUT : HB_E_GW_BACKEND_REFUSED);
@@ -865,6 +877,10 @@ void gw_session_deadline(struct gw_session *s)
     if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting ||
         s->backend_handshake) {
         gw_log_backend_unreachable(s, UV_ETIMEDOUT);
+        if (gw_upstream_next(s, HB_E_GW_BACKEND_TIMEOUT)) {
+            settle(s);
+            return;
+        }
         step = hb_proto_backend_lost(s->ps, false, sink(s, &mem));
         end_session(s, HB_E_GW_BACKEND_TIMEOUT);
     } else if (gw_end_queued(&s->client) > 0) {

@@ -36,28 +36,31 @@ struct gw_session {
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id;
-    char *identity;             /* owned: whom the client's certificate names; NULL: nobody */
-    char *sni;                  /* owned; NULL without server_name */
-    uint32_t started;           /* the loop's clock in milliseconds, its low half: gw_session_age() */
-    uint32_t dialed;            /* the supervisor's number for the link it makes; 0: none */
-    uint32_t shook;             /* milliseconds from the start to the first byte of the client's handshake */
-    union gw_addr peer;         /* where the client comes from, as the system or a trusted proxy says */
-    uint8_t phase;              /* enum gw_phase */
-    uint8_t last_phase;         /* where it was when it ended */
-    bool backend_secured : 1;   /* TLS toward the backend is up, or was until the end */
-    bool backend_handshake : 1; /* TLS toward the backend is not up yet */
-    bool client_done : 1;       /* the client ended its stream cleanly: the backend may finish */
-    bool connect_wanted : 1;    /* a new backend link, as soon as the old one is closed */
-    bool await_greeting : 1;    /* the backend has said nothing yet */
-    bool residue : 1;           /* bytes came in behind STARTTLS */
-    bool at_line : 1;           /* the client's stream stands at the start of a line */
-    bool abort_backend : 1;     /* the backend shall see an abort */
-    bool abort_client : 1;      /* no close_notify: the client shall see a truncation */
-    bool ended : 1;             /* why is set */
-    bool counted : 1;           /* by the limiter: as a connection */
-    bool shaking : 1;           /* ...and as a handshake under way */
-    bool goodbye_due : 1;       /* the protocol says goodbye in answer to the next command */
-    uint16_t code;              /* enum hb_code: why it ended */
+    char *identity;              /* owned: whom the client's certificate names; NULL: nobody */
+    char *sni;                   /* owned; NULL without server_name */
+    uint32_t started;            /* the loop's clock in milliseconds, its low half: gw_session_age() */
+    uint32_t dialed;             /* the supervisor's number for the link it makes; 0: none */
+    uint32_t shook;              /* milliseconds from the start to the first byte of the client's handshake */
+    union gw_addr peer;          /* where the client comes from, as the system or a trusted proxy says */
+    uint32_t tried;              /* a bit for each server of the pool that refused this link */
+    uint8_t server, next_server; /* whose link it is; whose the next one will be */
+    uint8_t phase;               /* enum gw_phase */
+    uint8_t last_phase;          /* where it was when it ended */
+    bool backend_secured : 1;    /* TLS toward the backend is up, or was until the end */
+    bool backend_handshake : 1;  /* TLS toward the backend is not up yet */
+    bool client_done : 1;        /* the client ended its stream cleanly: the backend may finish */
+    bool connect_wanted : 1;     /* a new backend link, as soon as the old one is closed */
+    bool await_greeting : 1;     /* the backend has said nothing yet */
+    bool residue : 1;            /* bytes came in behind STARTTLS */
+    bool at_line : 1;            /* the client's stream stands at the start of a line */
+    bool abort_backend : 1;      /* the backend shall see an abort */
+    bool abort_client : 1;       /* no close_notify: the client shall see a truncation */
+    bool ended : 1;              /* why is set */
+    bool counted : 1;            /* by the limiter: as a connection */
+    bool shaking : 1;            /* ...and as a handshake under way */
+    bool linked : 1;             /* the link counts as one of its server's */
+    bool goodbye_due : 1;        /* the protocol says goodbye in answer to the next command */
+    uint16_t code;               /* enum hb_code: why it ended */
 };
 
 /* Takes a connection waiting on `server`. False: no memory for it, the connection still waits. */

@@ -2,6 +2,7 @@
 #include "session_log.h"
 
 #include "session.h"
+#include "upstream.h"
 #include "upstream_tls.h"
 #include "worker.h"
 #include <netinet/in.h>
@@ -60,7 +61,7 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("client_cert", s->identity != NULL            ? s->identity
                                  : suite && t->peer_certificate ? "unnamed"
                                                                 : ""),
-           GW_STR("backend", s->lc->backend_text),
+           GW_STR("backend", gw_upstream_server(s)->text),
            GW_STR("backend_tls", s->lc->backend_tls == NULL ? ""
                                  : secured                  ? hb_tls_version_name(b->version)
                                                             : "none"),
@@ -98,7 +99,7 @@ void gw_log_injection(struct gw_session *s, size_t discarded)
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status)
 {
     GW_LOG(GW_EV_BACKEND_DOWN, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
-           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
+           GW_STR("listener", s->lc->url), GW_STR("backend", gw_upstream_server(s)->text),
            GW_STR("why", uv_strerror(uv_status)));
 }
 
@@ -119,7 +120,7 @@ void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_s
     memcpy(text, head.len > 0 ? head.p : (const uint8_t *)"", head.len);
     text[head.len] = 0;
     GW_LOG(event_of(why), GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
-           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
+           GW_STR("listener", s->lc->url), GW_STR("backend", gw_upstream_server(s)->text),
            GW_STR("had_starttls", gw_upstream_has_had(s) ? "yes" : "no"), GW_STR("said", text),
            GW_STR("said_in", in_tls ? "TLS" : "clear"), GW_STR("code", hb_err_name(why)),
            GW_STR("why", hb_err_sentence(why)));
@@ -130,11 +131,22 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event)
     bool got = event->code == HB_E_TLS_PEER_ALERT;
 
     GW_LOG(GW_EV_BACKEND_TLS, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
-           GW_STR("listener", s->lc->url), GW_STR("backend", s->lc->backend_text),
-           GW_STR("name", s->lc->backend_name),
+           GW_STR("listener", s->lc->url), GW_STR("backend", gw_upstream_server(s)->text),
+           GW_STR("name", gw_upstream_server(s)->name),
            GW_STR("alert", event->alert != 255 ? hb_tls_alert_name(event->alert) : ""),
            GW_STR("from", event->alert == 255 ? ""
                           : got               ? "backend"
                                               : "hauberk"),
            GW_STR("code", hb_err_name(event->code)), GW_STR("why", hb_err_sentence(event->code)));
+}
+
+void gw_log_server(const struct gw_listener_conf *lc, const struct gw_server *v, enum hb_code why)
+{
+    if (why == HB_OK) {
+        GW_LOG(GW_EV_SERVER_UP, GW_STR("listener", lc->url), GW_STR("backend", lc->backend_text),
+               GW_STR("server", v->text));
+        return;
+    }
+    GW_LOG(GW_EV_SERVER_DOWN, GW_STR("listener", lc->url), GW_STR("backend", lc->backend_text),
+           GW_STR("server", v->text), GW_STR("code", hb_err_name(why)), GW_STR("why", hb_err_sentence(why)));
 }

@@ -6,6 +6,8 @@
 #include <hb/span.h>
 #include <stddef.h>
 
+struct gw_listener_conf;
+struct gw_server;
 struct gw_session;
 struct hb_tls_event;
 struct hb_proto_login;
@@ -25,5 +27,7 @@ void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login
 /* Bytes behind STARTTLS that are not TLS. discarded: how many were dropped; 0: the session ended for it. */
 void gw_log_injection(struct gw_session *s, size_t discarded);
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status);
+/* A server of a pool is down, for `why`, or (HB_OK) up again: said when it changes. */
+void gw_log_server(const struct gw_listener_conf *lc, const struct gw_server *v, enum hb_code why);
 
 #endif

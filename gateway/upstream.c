@@ -1,25 +1,96 @@
-/* upstream.c: connects to the backend with TCP_NODELAY set before the first byte.
+/* upstream.c: connects to a server of the listener's pool with TCP_NODELAY set before the first byte; if it
+ * cannot be used, to the next. A pool's servers are marked down and up here; a single server never is, there
+ * is nobody else to ask.
  * A connect that fails at once is reported through the same callback, so a session sees one order of events.
  */
 #include "upstream.h"
 
+#include "session_log.h"
 #include "worker.h"
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+/* ---- which server ---- */
+
+const struct gw_server *gw_upstream_server(const struct gw_session *s)
+{
+    return &s->lc->pool->servers[s->server];
+}
+
+static bool choose(struct gw_session *s)
+{
+    struct sockaddr_storage client;
+    struct sockaddr_storage own;
+
+    gw_session_addresses(s, &client, &own);
+    unsigned i = gw_pool_choose(s->lc->pool, s->sni, &client, s->tried, gw_worker_now(s->w));
+    if (i == GW_POOL_NOBODY) {
+        return false;
+    }
+    s->next_server = (uint8_t)i;
+    return true;
+}
+
+void gw_upstream_choose(struct gw_session *s)
+{
+    s->tried = 0;
+    if (!choose(s)) {
+        s->next_server = 0; /* not with a pool that was checked */
+    }
+}
+
+bool gw_upstream_next(struct gw_session *s, enum hb_code why)
+{
+    struct gw_pool *pool = s->lc->pool;
+    bool ours = s->backend.state == END_NONE || s->backend.state == END_CONNECTING || s->backend_handshake;
+
+    if (!ours || s->connect_wanted || pool->num == 1 || why == HB_E_NO_MEMORY) {
+        return false;
+    }
+    if (gw_pool_failed(pool, s->server, gw_worker_now(s->w))) {
+        gw_log_server(s->lc, gw_upstream_server(s), why);
+    }
+    s->tried |= UINT32_C(1) << s->server;
+    if (__builtin_popcount(s->tried) >= (int)GW_POOL_ATTEMPTS || !choose(s)) {
+        return false;
+    }
+    s->connect_wanted = true;
+    gw_upstream_close(s, false);
+    return true;
+}
+
+void gw_upstream_good(struct gw_session *s)
+{
+    if (s->lc->pool->num > 1 && gw_pool_good(s->lc->pool, s->server)) {
+        gw_log_server(s->lc, gw_upstream_server(s), HB_OK);
+    }
+}
+
+/* The link exists: it has a handle, and will have a close callback. */
+static void count(struct gw_session *s)
+{
+    s->backend.tcp.data = s;
+    s->backend.state = END_CONNECTING;
+    s->linked = true;
+    s->lc->pool->servers[s->server].links++;
+}
+
+/* ---- the link ---- */
+
 /* A worker in the sandbox has neither paths nor sockets of this kind: the supervisor connects, to the backend
  * of this listener and nowhere else. */
 static int have_it_connected(struct gw_session *s)
 {
-    uint8_t mem[10];
+    uint8_t mem[12];
     struct hb_bld b = hb_bld(mem, sizeof mem);
 
     s->dialed = ++s->w->num_dialed;
     hb_bld_u32(&b, s->dialed);
     hb_bld_u32(&b, s->snap->generation);
     hb_bld_u16(&b, (uint16_t)s->lc->index);
+    hb_bld_u16(&b, s->server);
     return gw_ipc_try(s->w->supervisor, GW_MSG_DIAL, hb_bld_span(&b), NULL, 0) ? UV_EAGAIN : UV_ECONNREFUSED;
 }
 
@@ -85,9 +156,10 @@ static void connect_over(uv_connect_t *req, int status)
 void gw_upstream_connect(struct gw_session *s)
 {
     const struct hb_env *env = s->w->env;
-    const struct sockaddr *addr = (const struct sockaddr *)&s->lc->backend;
 
     HB_INVARIANT(s->backend.state == END_NONE);
+    s->server = s->next_server;
+    const struct sockaddr *addr = (const struct sockaddr *)&gw_upstream_server(s)->addr;
     s->backend.eof = false;
     s->backend.broken = false;
     s->backend_secured = false;
@@ -95,8 +167,7 @@ void gw_upstream_connect(struct gw_session *s)
     if (addr->sa_family == AF_UNIX) {
         int rc = uv_tcp_init(&s->w->loop, &s->backend.tcp);
         if (rc == 0) {
-            s->backend.tcp.data = s;
-            s->backend.state = END_CONNECTING;
+            count(s);
             rc = connect_unix(s, addr);
         }
         if (rc != UV_EAGAIN) {
@@ -117,8 +188,7 @@ void gw_upstream_connect(struct gw_session *s)
         gw_session_connected(s, rc);
         return;
     }
-    s->backend.tcp.data = s;
-    s->backend.state = END_CONNECTING;
+    count(s);
     (void)uv_tcp_nodelay(&s->backend.tcp, 1); /* a link without it is slower, not wrong */
     rc = uv_tcp_connect(&r->req, &s->backend.tcp, addr, connect_over);
     if (rc != 0) {
@@ -132,6 +202,10 @@ static void closed(uv_handle_t *handle)
     struct gw_session *s = handle->data;
 
     s->backend.state = END_NONE;
+    if (s->linked) {
+        s->linked = false;
+        s->lc->pool->servers[s->server].links--;
+    }
     gw_session_backend_closed(s);
 }
 

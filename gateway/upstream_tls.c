@@ -6,6 +6,7 @@
 #include "log.h"
 #include "session_log.h"
 #include "signer.h"
+#include "upstream.h"
 #include "worker.h"
 
 void gw_upstream_cache_init(struct gw_upstream_cache *cache)
@@ -49,6 +50,7 @@ static void keep(struct gw_session *s, struct hb_span session)
         return;
     }
     hb_buf_clear(b, s->w->env);
+    s->w->upstream_sessions->server[s->lc->index] = s->server;
     if (hb_buf_add(b, s->w->env, session) != HB_OK) {
         hb_buf_clear(b, s->w->env); /* no memory: the next handshake is a full one */
     }
@@ -99,7 +101,10 @@ void gw_upstream_tls_begin(struct gw_session *s)
 {
     struct hb_buf *session = kept(s);
 
-    s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, s->lc->backend_name,
+    if (session != NULL && s->w->upstream_sessions->server[s->lc->index] != s->server) {
+        hb_buf_clear(session, s->w->env); /* another server's */
+    }
+    s->backend.tls = hb_tls_client_new(s->lc->backend_tls, s->w->env, s->w->lane, gw_upstream_server(s)->name,
                                        session != NULL ? hb_buf_span(session) : hb_span(NULL, 0));
     if (session != NULL) {
         hb_buf_clear(session, s->w->env); /* once each (RES-08) */

@@ -7,6 +7,7 @@
 /* Sessions to be taken up again, one for each listener; used once each. */
 struct gw_upstream_cache {
     struct hb_buf last[GW_MAX_LISTENERS];
+    uint8_t server[GW_MAX_LISTENERS]; /* whose it is */
     bool had_starttls[GW_MAX_LISTENERS];
 };
 

@@ -12,6 +12,7 @@ import cases_demo
 import cases_faults
 import cases_limits
 import cases_policy
+import cases_pool
 import cases_processes
 import cases_service
 import cases_sight
@@ -36,7 +37,7 @@ def main():
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
     cases = [c for m in (cases_command, cases_policy, cases_tls, cases_faults, cases_processes, cases_service, cases_clients,
-                         cases_upstream, cases_limits, cases_sight, cases_demo) for c in m.CASES]
+                         cases_upstream, cases_limits, cases_sight, cases_pool, cases_demo) for c in m.CASES]
     if args.names:
         cases = [c for c in cases if any(n in c.__name__ for n in args.names)]
     world = World(args.gateway, args.release)

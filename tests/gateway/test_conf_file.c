@@ -14,6 +14,8 @@
 #define CERT     "certificate c { chain = \"@/ecdsa-p256.crt\" key = \"@/ecdsa-p256.key\" }\n"
 #define LISTENER "listener a {\n listen = \"imap://127.0.0.1:1143\"\n backend = \"127.0.0.1:143\"\n"
 
+#define POOLED "listener a {\n listen = \"imap://127.0.0.1:1143\"\n backend = \"b\"\n}\n"
+
 static char folder[48];
 
 /* "@" in the text is the folder of test certificates, "#" the folder of this test. */
@@ -120,6 +122,21 @@ static void mistakes(void **state)
         {"include(\"conf.d\")\ntimeouts { }\n", "timeouts { }\n", "there is a timeouts block already"},
         {"include(\"conf.d\")\nlog = \"text\"\n", "log = \"json\"\n", "x.conf:1: log is said twice"},
         {"include(\"conf.d\")\n", "\n\nlistener b {\n tls-max = \"1.9\"\n}\n", "x.conf:4: tls-max is 1.0 or"},
+        {"backend b {\n balance = \"round-robin\"\n}\n", NULL, "main.conf:2: a backend needs servers"},
+        {"backend b {\n tls = \"optional\"\n}\n", NULL, "main.conf:2: no such option 'tls'"},
+        {"backend b { servers = {\"x\"} }\nbackend b { }\n", NULL, "main.conf:2: found duplicate title 'b'"},
+        {"include(\"conf.d\")\n" CERT "backend b { servers = {\"127.0.0.1\"} }\n",
+         "backend b { servers = {\"127.0.0.1\"} }\n", "a backend of this name is there already"},
+        {CERT "backend b {\n servers = {\"127.0.0.1 heavy\"}\n}\n" POOLED, NULL,
+         "main.conf:3: behind a server's"},
+        {CERT "backend b {\n servers = {\"127.0.0.1 sni=a.test\"}\n}\n" POOLED, NULL,
+         "main.conf:3: one server at least must be without sni="},
+        {CERT "backend b {\n servers = {\"127.0.0.1\", \"imaps://127.0.0.1\"}\n}\n" POOLED, NULL,
+         "main.conf:3: all servers of a backend speak the same protocol"},
+        {CERT "backend b {\n servers = {\"127.0.0.1\", \"192.0.2.1\"}\n}\n" POOLED, NULL,
+         "main.conf:3: backend is not on this machine"},
+        {CERT "backend b {\n servers = {\"127.0.0.1\"}\n balance = \"fair\"\n}\n" POOLED, NULL,
+         "main.conf:4: balance is round-robin or least-connections or client-hash"},
         {"include(\"main.conf\")\n", NULL, "main.conf:1: this file includes itself"},
         {"include(\"conf.d/../main.conf\")\n", "", "8 deep at most"},
         {"certificate-folder = \"main.conf\"\n", NULL, "main.conf:1: certificate-folder is not a folder"},
@@ -137,6 +154,50 @@ static void mistakes(void **state)
             fail_msg("%zu: wanted \"%s\", got: %s", i, rows[i].want, p.text);
         }
     }
+}
+
+/* A backend block: its servers in order; its words hold for the listeners that name it, unless they say
+ * otherwise, and go before the defaults block. */
+static void backends(void **state)
+{
+    (void)state;
+    struct gw_problems p;
+
+    begin();
+    put("main.conf",
+        CERT "defaults {\n backend-verify = \"chain\"\n backend-tls-min = \"1.2\"\n}\n" POOLED
+             "listener s {\n listen = \"imaps://127.0.0.1:1993\"\n backend = \"b\"\n backend-verify = "
+             "\"full\"\n}\n"
+             "listener x {\n listen = \"pop3://127.0.0.1:1110\"\n backend = \"127.0.0.1\"\n}\n"
+             "backend b {\n balance = \"client-hash\"\n backend-verify = \"none\"\n servers = {\n"
+             "  \"imap+starttls://127.0.0.1 weight=3\", \"imap+starttls://127.0.0.2:2143 sni=a.test "
+             "backup\"}\n}\n");
+    struct gw_draft *d = gw_draft_new();
+    struct gw_conf *c = load_draft(d, &p);
+    if (c == NULL) {
+        fail_msg("%s", p.text);
+        return;
+    }
+    const struct gw_draft_listener *dl = d->listeners;
+    assert_string_equal(dl[0].backend_verify, "none");
+    assert_string_equal(dl[1].backend_verify, "full");
+    assert_string_equal(dl[2].backend_verify, "chain");
+    assert_string_equal(dl[0].backend_tls_min, "1.2");
+    assert_non_null(strstr(dl[0].origin[GW_WORD_backend_verify], "main.conf:21"));
+    for (unsigned i = 0; i < 2; i++) {
+        const struct gw_listener_conf *lc = &c->listeners[i];
+        assert_int_equal(lc->backend_link, HB_PEER_STARTTLS);
+        assert_int_equal(lc->pool->num, 2);
+        assert_int_equal(lc->pool->balance, GW_CLIENT_HASH);
+        assert_string_equal(lc->pool->servers[0].text, "imap+starttls://127.0.0.1");
+        assert_int_equal(lc->pool->servers[0].weight, 3);
+        assert_string_equal(lc->pool->servers[1].name, "127.0.0.2");
+        assert_string_equal(lc->pool->servers[1].sni, "a.test");
+        assert_true(lc->pool->servers[1].backup && !lc->pool->servers[0].backup);
+    }
+    assert_int_equal(c->listeners[2].pool->num, 1);
+    gw_conf_free(&c);
+    gw_draft_free(&d);
 }
 
 /* The defaults block, what a listener says itself, and where each was said. */
@@ -245,7 +306,8 @@ static void warnings(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mistakes), cmocka_unit_test(defaults_and_places),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mistakes), cmocka_unit_test(backends),
+                                       cmocka_unit_test(defaults_and_places),
                                        cmocka_unit_test(certificate_folder), cmocka_unit_test(warnings)};
     (void)snprintf(folder, sizeof folder, "/tmp/hauberk-conf-%ld", (long)getpid());
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

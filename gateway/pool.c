@@ -1,0 +1,247 @@
+/* pool.c: one choice among servers. Who may be chosen is decided first, then who of those it is.
+ * Round robin is the smooth one: each turn every candidate is owed its weight, the one that is owed most gets
+ * the session and pays for all. The hash is rendezvous hashing: each server draws for each address, the
+ * highest draw wins, so that a server that leaves moves only its own clients. */
+#include "pool.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- configuration ---- */
+
+static bool weight_of(const char *s, size_t len, unsigned *weight)
+{
+    char *end;
+    unsigned long n = strtoul(s, &end, 10);
+
+    *weight = (unsigned)n;
+    return len > 0 && *s >= '0' && *s <= '9' && end == s + len && n >= 1 && n <= GW_MAX_WEIGHT;
+}
+
+static bool name_of(const char *s, size_t len, char *dst, size_t cap)
+{
+    if (len == 0 || len >= cap ||
+        strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") < len) {
+        return false;
+    }
+    memcpy(dst, s, len);
+    dst[len] = 0;
+    return true;
+}
+
+bool gw_server_words(struct gw_server *v, const char *text, const char **bad)
+{
+    v->weight = 0;
+    v->backup = false;
+    v->sni[0] = 0;
+    for (const char *at = text + strspn(text, " \t"); *at != 0; at += strspn(at, " \t")) {
+        size_t len = strcspn(at, " \t");
+        bool good = false;
+        if (len == 6 && strncmp(at, "backup", 6) == 0) {
+            good = !v->backup;
+            v->backup = true;
+        } else if (strncmp(at, "weight=", 7) == 0) {
+            good = v->weight == 0 && weight_of(at + 7, len - 7, &v->weight);
+        } else if (strncmp(at, "sni=", 4) == 0) {
+            good = v->sni[0] == 0 && name_of(at + 4, len - 4, v->sni, sizeof v->sni);
+        }
+        if (!good) {
+            *bad = at;
+            return false;
+        }
+        at += len;
+    }
+    v->weight = v->weight != 0 ? v->weight : 1;
+    return true;
+}
+
+/* ---- who may be chosen ---- */
+
+static bool rests(const struct gw_server *v, uint32_t now)
+{
+    return v->down && now < v->until;
+}
+
+/* The servers of this name; without any, those of no name. */
+static uint32_t of_name(const struct gw_pool *p, const char *sni)
+{
+    uint32_t named = 0;
+    uint32_t others = 0;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        const char *name = p->servers[i].sni;
+        if (name[0] == 0) {
+            others |= UINT32_C(1) << i;
+        } else if (sni != NULL && strcasecmp(name, sni) == 0) {
+            named |= UINT32_C(1) << i;
+        }
+    }
+    return named != 0 ? named : others;
+}
+
+/* The best tier that has somebody in it: up, backups that are up, and, on the first attempt, anybody. */
+static uint32_t candidates(const struct gw_pool *p, const char *sni, uint32_t tried, uint32_t now)
+{
+    uint32_t all = of_name(p, sni);
+    uint32_t up = 0;
+    uint32_t backups = 0;
+    uint32_t first = 0;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+        if ((all & bit) == 0 || (tried & bit) != 0) {
+            continue;
+        }
+        if (!p->servers[i].backup) {
+            first |= bit;
+        }
+        if (!rests(&p->servers[i], now)) {
+            *(p->servers[i].backup ? &backups : &up) |= bit;
+        }
+    }
+    if (up != 0 || backups != 0) {
+        return up != 0 ? up : backups;
+    }
+    if (tried != 0) {
+        return 0;
+    }
+    return first != 0 ? first : all;
+}
+
+/* ---- who it is ---- */
+
+static unsigned round_robin(struct gw_pool *p, uint32_t of)
+{
+    unsigned best = GW_POOL_NOBODY;
+    int total = 0;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        struct gw_server *v = &p->servers[i];
+        if ((of >> i & 1) == 0) {
+            continue;
+        }
+        v->credit += (int)v->weight;
+        total += (int)v->weight;
+        if (best == GW_POOL_NOBODY || v->credit > p->servers[best].credit) {
+            best = i;
+        }
+    }
+    if (best != GW_POOL_NOBODY) {
+        p->servers[best].credit -= total;
+    }
+    return best;
+}
+
+/* Fewest links for its weight; among equals, in turn. */
+static unsigned least_connections(struct gw_pool *p, uint32_t of)
+{
+    uint32_t equals = 0;
+    unsigned best = GW_POOL_NOBODY;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        if ((of >> i & 1) == 0) {
+            continue;
+        }
+        const struct gw_server *v = &p->servers[i];
+        const struct gw_server *b = best != GW_POOL_NOBODY ? &p->servers[best] : v;
+        uint64_t own = (uint64_t)v->links * b->weight;
+        uint64_t its = (uint64_t)b->links * v->weight;
+        if (best == GW_POOL_NOBODY || own < its) {
+            best = i;
+            equals = 0;
+        }
+        equals |= own <= its ? UINT32_C(1) << i : 0;
+    }
+    return round_robin(p, equals);
+}
+
+static uint64_t stir(uint64_t h)
+{
+    h ^= h >> 33;
+    h *= UINT64_C(0xff51afd7ed558ccd);
+    h ^= h >> 33;
+    h *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
+}
+
+static uint64_t add(uint64_t h, const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+
+    for (size_t i = 0; i < len; i++) {
+        h = (h ^ at[i]) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+/* An IPv6 host has a /64 to itself and changes its address within it. */
+static uint64_t of_client(const struct sockaddr_storage *client)
+{
+    static const uint64_t begin = UINT64_C(0xcbf29ce484222325);
+
+    if (client->ss_family == AF_INET6) {
+        return add(begin, &((const struct sockaddr_in6 *)client)->sin6_addr, 8);
+    }
+    if (client->ss_family == AF_INET) {
+        return add(begin, &((const struct sockaddr_in *)client)->sin_addr, 4);
+    }
+    return begin;
+}
+
+/* Each server draws once for each unit of weight. */
+static unsigned client_hash(const struct gw_pool *p, const struct sockaddr_storage *client, uint32_t of)
+{
+    unsigned best = GW_POOL_NOBODY;
+    uint64_t highest = 0;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        const struct gw_server *v = &p->servers[i];
+        uint64_t h = add(of_client(client), v->text, strlen(v->text));
+        for (unsigned k = 0; k < v->weight && (of >> i & 1) != 0; k++) {
+            uint64_t draw = stir(h + k);
+            if (best == GW_POOL_NOBODY || draw > highest) {
+                best = i;
+                highest = draw;
+            }
+        }
+    }
+    return best;
+}
+
+unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockaddr_storage *client,
+                        uint32_t tried, uint32_t now)
+{
+    uint32_t of = candidates(p, sni, tried, now);
+
+    switch (p->balance) {
+    case GW_LEAST_CONNECTIONS:
+        return least_connections(p, of);
+    case GW_CLIENT_HASH:
+        return client_hash(p, client, of);
+    case GW_ROUND_ROBIN:
+        break;
+    }
+    return round_robin(p, of);
+}
+
+/* ---- what became of it ---- */
+
+bool gw_pool_failed(struct gw_pool *p, unsigned i, uint32_t now)
+{
+    struct gw_server *v = &p->servers[i];
+    bool news = !v->down;
+
+    v->down = true;
+    v->until = p->check > 0 ? UINT32_MAX : now + GW_SERVER_REST; /* a check will find out */
+    return news;
+}
+
+bool gw_pool_good(struct gw_pool *p, unsigned i)
+{
+    bool news = p->servers[i].down;
+
+    p->servers[i].down = false;
+    return news;
+}

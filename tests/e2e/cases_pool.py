@@ -1,0 +1,195 @@
+"""Several servers behind one listener: who gets a session, and what becomes of it when a server fails."""
+import re
+import socket
+import threading
+
+from cases_policy import login_imap
+from cases_upstream import server_context
+from mailserver import MailServer
+from support import Gateway, Line, check, equal, free_port, upgrade, wait_port
+
+
+class Refuses:
+    """Takes connections and does one thing with each: greets with `text` and closes."""
+
+    def __init__(self, text):
+        self.listening = socket.create_server(('127.0.0.1', 0))
+        self.port, self.text, self.connections = self.listening.getsockname()[1], text, 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                sock, _ = self.listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            sock.sendall(self.text)
+            sock.close()
+
+    def stop(self):
+        self.listening.close()
+
+
+class Pooled(Gateway):
+    """A gateway with a configuration file: one backend block, one listener for each scheme."""
+
+    def __init__(self, w, servers, *words, schemes=('imap',), more=''):
+        Gateway.serial += 1
+        self.world, self.ports = w, {s: free_port() for s in schemes}
+        self.log = w.folder / f'gateway-{Gateway.serial}.log'
+        path = w.folder / f'pool-{Gateway.serial}.conf'
+        quoted = ', '.join(f'"{s}"' for s in servers)
+        path.write_text(
+            f'log = "json"\ncertificate c {{ chain = "{w.certs}/ecdsa-p256.crt" key = "{w.certs}/ecdsa-p256.key" }}\n'
+            f'defaults {{ host = "mail.test" }}\ntimeouts {{ connect = 2 greeting = 5 }}\n'
+            f'backend b {{\n servers = {{{quoted}}}\n' + ''.join(f' {word}\n' for word in words) + '}\n' +
+            ''.join(f'listener l-{s} {{ listen = "{s}://127.0.0.1:{p}" backend = "b" {more} }}\n' for s, p in self.ports.items()))
+        self.process = w.start([w.gateway_program, 'run', '--config', path], self.log.name)
+        for port in self.ports.values():
+            wait_port(port, self.process)
+
+
+def served_by(g, n):
+    """The ports of the servers of the first n sessions, in order of their end."""
+    return [int(g.session(i)['backend'].rsplit(':', 1)[1]) for i in range(1, n + 1)]
+
+
+def imap_session(w, g, name=None):
+    c = upgrade(w, g.port('imap'), 'imap') if name is None else upgrade(w, g.port('imap'), 'imap', name)
+    login_imap(c)
+    c.send('z LOGOUT\r\n')
+    c.rest()
+    c.close()
+
+
+def pool_in_turn(w):
+    """Round robin by weight; STARTTLS toward each of them."""
+    a, b = MailServer({'tls': server_context(w)}), MailServer({'tls': server_context(w)})
+    urls = [f'imap+starttls://127.0.0.1:{a.port["imap"]} weight=2', f'imap+starttls://127.0.0.1:{b.port["imap"]}']
+    with Pooled(w, urls, f'backend-ca = "{w.certs}/ca.crt"', 'backend-name = "mail.test"') as g:
+        for n in range(1, 7):
+            imap_session(w, g)
+            g.session(n)
+        equal(sorted(served_by(g, 6)), sorted([a.port['imap']] * 4 + [b.port['imap']] * 2), 'two to one')
+    a.stop()
+    b.stop()
+
+
+def pool_next_server_unseen(w):
+    """A server that refuses, greets with a refusal, hangs or has the wrong certificate: the client sees only the next."""
+    good = MailServer({'tls': server_context(w)})
+    wrong = MailServer({'tls': server_context(w, 'expired')}) if (w.certs / 'expired.crt').exists() else None
+    bye, gone, hangs = Refuses(b'* BYE full\r\n'), Refuses(b''), MailServer({'hang': True})
+    bad = {'closed port': free_port(), 'BYE': bye.port, 'nothing': gone.port, 'silence': hangs.port['imap']}
+    if wrong is not None:
+        bad['certificate'] = wrong.port['imap']
+    for what, port in bad.items():
+        urls = [f'imap+starttls://127.0.0.1:{p}' for p in (port, good.port['imap'])]
+        with Pooled(w, urls, f'backend-ca = "{w.certs}/ca.crt"', 'backend-name = "mail.test"') as g:
+            for n in (1, 2):
+                imap_session(w, g)
+                equal(g.session(n)['backend'], urls[1], f'{what}: who served it')
+            equal(len(g.events('server.down')), 1, f'{what}: said once')
+            check(f':{port}' in g.events('server.down')[0]['server'], f'{what}: which one')
+    for server in (good, bye, gone, hangs, *([wrong] if wrong else [])):
+        server.stop()
+
+
+def pool_all_refuse(w):
+    """Nobody is left: the client hears it as from a single backend, nothing hangs; later a server is up and it is said."""
+    port = free_port()
+    urls = [f'127.0.0.1:{p}' for p in (port, free_port())]
+    with Pooled(w, urls) as g:
+        c = upgrade(w, g.port('imap'), 'imap')
+        check(b'BYE' in c.rest(), 'the client is told')
+        c.close()
+        equal(g.session(1)['code'], 'GW_BACKEND_REFUSED', 'why')
+        equal(len(g.events('server.down')), 2, 'both, once')
+        server = MailServer()
+        relay = socket.create_server(('127.0.0.1', port))
+        threading.Thread(target=splice, args=(relay, server.port['imap']), daemon=True).start()
+        while not g.events('server.up'):
+            c = upgrade(w, g.port('imap'), 'imap')
+            try_login(c)
+            c.close()
+        equal(len(g.events('server.up')), 1, 'up is said once')
+        relay.close()
+        server.stop()
+
+
+def try_login(c):
+    c.send('a LOGIN joe secret\r\n')
+    data = b''
+    while b'a OK' not in data and b'BYE' not in data:
+        got = c.sock.recv(4096)
+        if not got:
+            return False
+        data += got
+    return b'BYE' not in data
+
+
+def splice(listening, to):
+    def copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+    while True:
+        try:
+            sock, _ = listening.accept()
+        except OSError:
+            return
+        other = socket.create_connection(('127.0.0.1', to))
+        for pair in ((sock, other), (other, sock)):
+            threading.Thread(target=copy, args=pair, daemon=True).start()
+
+
+def pool_by_name_and_backup(w):
+    """sni= takes a name's clients to a server of their own; a backup waits until the others are down."""
+    a, b, spare = MailServer(), MailServer(), MailServer()
+    urls = [f'127.0.0.1:{a.port["imap"]}', f'127.0.0.1:{b.port["imap"]} sni=localhost', f'127.0.0.1:{spare.port["imap"]} backup']
+    with Pooled(w, urls) as g:
+        for n, (name, server) in enumerate([('localhost', b), ('mail.test', a), ('localhost', b), ('mail.test', a)], 1):
+            c = Line(g.port('imap'))
+            c.line()
+            c.send('a STARTTLS\r\n')
+            c.line()
+            context = w.client_context(check_hostname=False)
+            c.sock = context.wrap_socket(c.sock, server_hostname=name)
+            login_imap(c)
+            c.send('z LOGOUT\r\n')
+            c.rest()
+            c.close()
+            equal(g.session(n)['backend'], f'127.0.0.1:{server.port["imap"]}', name)
+        a.stop()
+        imap_session(w, g)
+        equal(g.session(5)['backend'], f'127.0.0.1:{spare.port["imap"]}', 'the backup')
+    b.stop()
+    spare.stop()
+
+
+def pool_of_smtp_and_by_client(w):
+    """client-hash: one address, one server; SMTP's refusal in its greeting (RFC 5321 3.1) is no answer for the client."""
+    servers = [MailServer() for _ in range(3)]
+    with Pooled(w, [f'127.0.0.1:{s.port["imap"]}' for s in servers], 'balance = "client-hash"') as g:
+        for n in range(1, 5):
+            imap_session(w, g)
+            g.session(n)
+        equal(len(set(served_by(g, 4))), 1, 'always the same')
+    full = Refuses(b'554 5.3.2 full\r\n')
+    with Pooled(w, [f'127.0.0.1:{full.port}', f'127.0.0.1:{servers[0].port["smtp"]}'], schemes=('smtp',)) as g:
+        c = upgrade(w, g.port('smtp'), 'smtp')
+        c.send('EHLO c.test\r\n')
+        check(re.match('250 ', c.until('250 ')[-1]), 'served')
+        c.send('QUIT\r\n')
+        c.rest()
+        c.close()
+        equal((g.session(1)['backend'], full.connections), (f'127.0.0.1:{servers[0].port["smtp"]}', 1), 'the other one')
+    for server in (*servers, full):
+        server.stop()
+
+
+CASES = [pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client]
