@@ -74,7 +74,7 @@ struct gw_draft_backend {
     struct gw_draft_listener words; /* of words.def only those toward a backend */
     const char *servers[GW_MAX_SERVERS], *servers_where;
     unsigned num_servers;
-    const char *balance, *balance_where;
+    const char *balance, *balance_where, *check, *check_where;
 };
 
 struct gw_draft {

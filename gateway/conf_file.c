@@ -187,6 +187,7 @@ static void read_text(struct gw_reading *r, const char *text)
                             CFG_STR_LIST("certificates", NULL, CFGF_NODEFAULT), CFG_END()};
     cfg_opt_t backend[] = {CFG_STR_LIST("servers", NULL, CFGF_NODEFAULT),
                            CFG_STR("balance", NULL, CFGF_NODEFAULT),
+                           CFG_STR("health-check", NULL, CFGF_NODEFAULT),
 #include "words.def"
                            CFG_END()};
 #undef W
@@ -211,7 +212,7 @@ static void read_text(struct gw_reading *r, const char *text)
         CFG_END()};
 #undef G
 
-    leave_backend_words(backend + 2);
+    leave_backend_words(backend + 3);
     hear(defaults);
     hear(backend);
     hear(listener);

@@ -192,6 +192,8 @@ void gw_read_backend(const struct gw_reading *r, cfg_t *block)
     b->servers_where = where_said(r, block, "servers");
     b->balance = keep(r, cfg_getstr(block, "balance"));
     b->balance_where = where_said(r, block, "balance");
+    b->check = keep(r, cfg_getstr(block, "health-check"));
+    b->check_where = where_said(r, block, "health-check");
     for (unsigned k = 0; k < cfg_size(block, "servers"); k++) {
         if (b->num_servers == GW_MAX_SERVERS) {
             gw_problem(r->p, b->servers_where, "too many servers; at most 32", NULL);

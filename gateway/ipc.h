@@ -38,7 +38,7 @@ enum gw_msg {
     GW_MSG_SIGN,      /* u32 number, u64 key, u16 scheme, vec16 input */
     GW_MSG_DECRYPT,   /* u32 number, u64 key, u16 the client's version, vec16 ciphertext */
     GW_MSG_DONE,      /* u32 number, vec16 signature or premaster; empty: could not */
-    GW_MSG_DIAL,      /* u32 number, u32 generation, u16 listener: a link to its backend, a unix socket */
+    GW_MSG_DIAL,      /* u32 number, u32 generation, u16 listener, u16 server: a link to it, a unix socket */
     GW_MSG_DIALED,    /* u32 number, u32 errno; fd: the link */
     GW_MSG_ASK,       /* u32 client, vec16 words of `hauberk ctl`, a NUL behind each */
     GW_MSG_SAY,       /* u32 client, u8 exit code, vec16 text: the answer */

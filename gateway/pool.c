@@ -245,3 +245,28 @@ bool gw_pool_good(struct gw_pool *p, unsigned i)
     p->servers[i].down = false;
     return news;
 }
+
+unsigned gw_pool_due(struct gw_pool *p, uint32_t now)
+{
+    for (unsigned i = 0; i < p->num && p->check > 0; i++) {
+        struct gw_server *v = &p->servers[i];
+        if (!v->checking && now >= v->check_at) {
+            v->checking = true;
+            return i;
+        }
+    }
+    return GW_POOL_NOBODY;
+}
+
+bool gw_pool_checked(struct gw_pool *p, unsigned i, bool good, uint32_t now)
+{
+    struct gw_server *v = &p->servers[i];
+
+    v->checking = false;
+    v->check_at = now + p->check;
+    v->fails = good ? 0 : v->fails + 1;
+    if (good) {
+        return gw_pool_good(p, i);
+    }
+    return v->fails >= GW_SERVER_FALL && gw_pool_failed(p, i, now);
+}

@@ -15,6 +15,7 @@
 #define GW_MAX_SERVERS   32u
 #define GW_MAX_WEIGHT    100u
 #define GW_SERVER_REST   10u /* seconds for which a server that failed is left alone, without health checks */
+#define GW_SERVER_FALL   2u  /* health checks that fail one behind the other before a server is down */
 #define GW_POOL_NOBODY   GW_MAX_SERVERS
 #define GW_POOL_ATTEMPTS 4u /* servers tried for one link */
 
@@ -29,9 +30,13 @@ struct gw_server {
     char sni[256];   /* only for clients that asked for this name; empty: for everybody else */
     /* what this worker knows */
     unsigned links;
-    int credit;     /* round robin: what it is owed */
-    bool down;      /* failed, and has not been reached since */
-    uint32_t until; /* second at which a server that is down may be tried again */
+    int credit;        /* round robin: what it is owed */
+    bool down;         /* failed, and has not been reached since */
+    uint32_t until;    /* second at which a server that is down may be tried again */
+    bool checking;     /* a health check is under way */
+    unsigned fails;    /* checks that failed, one behind the other */
+    uint32_t check_at; /* second of the next one */
+    uint64_t told_day; /* day on which it was said that its certificate ends soon */
 };
 
 struct gw_pool {
@@ -54,5 +59,9 @@ unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockadd
 /* A server could not be used, or could. True if that is news. */
 bool gw_pool_failed(struct gw_pool *p, unsigned i, uint32_t now);
 bool gw_pool_good(struct gw_pool *p, unsigned i);
+/* A server whose health check is due now, which is then under way; GW_POOL_NOBODY if there is none. */
+unsigned gw_pool_due(struct gw_pool *p, uint32_t now);
+/* What a health check found. True if the server is down, or up, since now. */
+bool gw_pool_checked(struct gw_pool *p, unsigned i, bool good, uint32_t now);
 
 #endif

@@ -322,15 +322,19 @@ static void dial(struct gw_supervisor *sv, const struct gw_proc *worker)
     uint32_t number = hb_cur_u32(c);
     uint32_t generation = hb_cur_u32(c);
     const struct gw_listener_conf *lc = find_listener(sv, generation, hb_cur_u16(c));
+    unsigned server = hb_cur_u16(c);
     uint8_t mem[8];
     struct hb_bld b = hb_bld(mem, sizeof mem);
 
-    if (!hb_cur_end(c) || lc == NULL || lc->backend.ss_family != AF_UNIX) {
+    if (!hb_cur_end(c) || lc == NULL || server >= lc->pool->num) {
+        return;
+    }
+    const struct sockaddr *addr = (const struct sockaddr *)&lc->pool->servers[server].addr;
+    if (addr->sa_family != AF_UNIX) {
         return;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool good =
-        fd >= 0 && connect(fd, (const struct sockaddr *)&lc->backend, sizeof(struct sockaddr_un)) == 0;
+    bool good = fd >= 0 && connect(fd, addr, sizeof(struct sockaddr_un)) == 0;
     hb_bld_u32(&b, number);
     hb_bld_u32(&b, good ? 0 : (uint32_t)errno);
     (void)gw_ipc_try(worker->sock, GW_MSG_DIALED, hb_bld_span(&b), &fd, good ? 1 : 0);

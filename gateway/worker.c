@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include "child.h"
+#include "health.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
@@ -151,6 +152,9 @@ static void tick(uv_timer_t *timer)
         cut_all(w);
     }
     resume_listeners(w); /* if memory was short when the last session ended */
+    if (!w->draining) {
+        gw_health_tick(w);
+    }
     gw_log_tick();
 }
 
@@ -226,6 +230,7 @@ static bool take_conf(struct gw_worker *w, struct gw_ipc_in *m)
     gw_log_setup(w->conf->log, w->conf->debug);
     bool good = set_listeners(w, m);
     gw_upstream_cache_clear(w->upstream_sessions, w->env); /* of other backends, perhaps */
+    gw_health_stop(w);                                     /* of the old one */
     (void)gw_snapshot_drop(&old);
     w->stat->generation = snap->generation;
     if (good) {
@@ -398,6 +403,7 @@ static void end(struct gw_worker *w)
     w->draining = true;
     gw_listeners_stop(w, true);
     kill_all(w);
+    gw_health_stop(w);
     gw_signer_close(w);
     uv_walk(&w->loop, close_handle, NULL);
     (void)uv_run(&w->loop, UV_RUN_DEFAULT); /* runs the close callbacks, which free what is left */

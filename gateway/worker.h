@@ -23,6 +23,7 @@
 /* Most bytes read from one side that may wait for the other. */
 #define GW_HELD_MAX (GW_READ_LARGE + 65536u)
 
+struct gw_check;
 struct gw_listener;
 struct gw_upstream_cache;
 struct gw_session;
@@ -51,6 +52,7 @@ struct gw_worker {
     struct gw_out *out_client, *out_backend;     /* owned */
     struct gw_listener *listeners;               /* owned list, by their close callbacks */
     struct gw_session *sessions;                 /* owned list */
+    struct gw_check *checks;                     /* owned list, by their close callbacks */
     unsigned num_sessions, max_sessions;
     uint64_t next_id;
     uint32_t num_dialed;

@@ -955,6 +955,11 @@ void hb_tls_peer_identity(const struct hb_tls *t, char *dst, size_t cap)
     dst[len] = 0;
 }
 
+uint64_t hb_tls_peer_not_after(const struct hb_tls *t)
+{
+    return t->hs != NULL && t->hs->session.has_peer ? t->hs->session.peer_not_after : UINT64_MAX;
+}
+
 struct hb_span hb_tls_peer_chain(const struct hb_tls *t)
 {
     return t->hs != NULL ? hb_buf_span(&t->hs->chain) : hb_span(NULL, 0);

@@ -2,6 +2,7 @@
 import re
 import socket
 import threading
+import time
 
 from cases_policy import login_imap
 from cases_upstream import server_context
@@ -192,4 +193,59 @@ def pool_of_smtp_and_by_client(w):
         server.stop()
 
 
-CASES = [pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client]
+def wait_for(g, name, n, what, seconds=20):
+    end = time.monotonic() + seconds
+    while len(g.events(name)) < n:
+        check(time.monotonic() < end, f'{what}: {name} was not said')
+        time.sleep(0.05)
+    return g.events(name)
+
+
+def pool_health_checks(w):
+    """Each face: a server that fails its checks is down before a client finds out, and up again after one that is good."""
+    rows = [('imap', 'imap+starttls', b'STARTTLS', b'LOGOUT'), ('pop3', 'pop3+starttls', b'STLS', b'QUIT'),
+            ('smtp', 'smtp+starttls', b'STARTTLS', b'QUIT'), ('acap', 'acap+starttls', b'STARTTLS', b'LOGOUT'),
+            ('imap', 'imap', None, b'LOGOUT'), ('smtp', 'smtp', None, b'QUIT')]
+    for scheme, url, starttls, bye in rows:
+        a, b = MailServer({'tls': server_context(w)}), MailServer({'tls': server_context(w)})
+        with Pooled(w, [f'{url}://127.0.0.1:{s.port[scheme]}' for s in (a, b)], 'health-check = 1', f'backend-ca = "{w.certs}/ca.crt"',
+                    'backend-name = "mail.test"', schemes=(scheme,)) as g:
+            end = time.monotonic() + 20
+            while bye not in a.received[scheme].upper() or bye not in b.received[scheme].upper():
+                check(time.monotonic() < end, f'{url}: no goodbye: {a.received[scheme]!r}')
+                time.sleep(0.05)
+            check(starttls is None or starttls in a.in_clear[scheme], f'{url}: STARTTLS was not tried')
+            equal((g.events('server.down'), g.events('server.up')), ([], []), f'{url}: both are well')
+            b.faults.update({'greet': b'what?\r\n'})
+            down = wait_for(g, 'server.down', 1, url)
+            equal((down[0]['code'], down[0]['server']), ('PEER_GREETING', f'{url}://127.0.0.1:{b.port[scheme]}'), f'{url}: why')
+            del b.faults['greet']
+            wait_for(g, 'server.up', 1, url)
+            equal((len(g.events('server.down')), len(g.events('server.up'))), (1, 1), f'{url}: each is said once')
+            check(b'LOGIN' not in a.received[scheme] and b'MAIL' not in a.received[scheme], f'{url}: more was said than needed')
+        a.stop()
+        b.stop()
+
+
+def pool_health_of_tls(w):
+    """Certificates are judged by a check, and an end that is near is said; silence and a closed port are failures, too."""
+    hangs = MailServer({'hang': True})
+    rows = [('expired', 'TLS', None), ('soon', None, None), (None, 'GW_BACKEND_TIMEOUT', hangs.port['imap']),
+            (None, 'GW_BACKEND_REFUSED', free_port())]
+    for name, code, port in rows:
+        server = MailServer({'tls': server_context(w, name)}) if name else None
+        port = port or server.port['imap']
+        with Pooled(w, [f'imap+starttls://127.0.0.1:{port}'], 'health-check = 1', f'backend-ca = "{w.certs}/ca.crt"',
+                    'backend-name = "mail.test"') as g:
+            if name == 'soon':
+                check(0 <= int(wait_for(g, 'server.certificate', 1, name)[0]['days']) < 21, 'days')
+            else:
+                why = wait_for(g, 'server.down', 1, f'{name or port}')[0]['code']
+                check(code in why or name == 'expired', f'{name or port}: {why}')
+        if server:
+            server.stop()
+    hangs.stop()
+
+
+CASES = [pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client, pool_health_checks,
+         pool_health_of_tls]

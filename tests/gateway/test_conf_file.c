@@ -169,7 +169,8 @@ static void backends(void **state)
              "listener s {\n listen = \"imaps://127.0.0.1:1993\"\n backend = \"b\"\n backend-verify = "
              "\"full\"\n}\n"
              "listener x {\n listen = \"pop3://127.0.0.1:1110\"\n backend = \"127.0.0.1\"\n}\n"
-             "backend b {\n balance = \"client-hash\"\n backend-verify = \"none\"\n servers = {\n"
+             "backend b {\n balance = \"client-hash\"\n health-check = \"7\"\n backend-verify = \"none\"\n "
+             "servers = {\n"
              "  \"imap+starttls://127.0.0.1 weight=3\", \"imap+starttls://127.0.0.2:2143 sni=a.test "
              "backup\"}\n}\n");
     struct gw_draft *d = gw_draft_new();
@@ -183,12 +184,13 @@ static void backends(void **state)
     assert_string_equal(dl[1].backend_verify, "full");
     assert_string_equal(dl[2].backend_verify, "chain");
     assert_string_equal(dl[0].backend_tls_min, "1.2");
-    assert_non_null(strstr(dl[0].origin[GW_WORD_backend_verify], "main.conf:21"));
+    assert_non_null(strstr(dl[0].origin[GW_WORD_backend_verify], "main.conf:22"));
     for (unsigned i = 0; i < 2; i++) {
         const struct gw_listener_conf *lc = &c->listeners[i];
         assert_int_equal(lc->backend_link, HB_PEER_STARTTLS);
         assert_int_equal(lc->pool->num, 2);
         assert_int_equal(lc->pool->balance, GW_CLIENT_HASH);
+        assert_int_equal(lc->pool->check, 7);
         assert_string_equal(lc->pool->servers[0].text, "imap+starttls://127.0.0.1");
         assert_int_equal(lc->pool->servers[0].weight, 3);
         assert_string_equal(lc->pool->servers[1].name, "127.0.0.2");

@@ -168,6 +168,38 @@ static void by_client(void **state)
     free(p);
 }
 
+/* Two failures in a row are down, one success is up; a session's failure is down at once, and only a check,
+ * or a session that got through, brings the server back. */
+static void checks(void **state)
+{
+    (void)state;
+    struct gw_pool *p = pool_of(GW_ROUND_ROBIN, " , ");
+    struct sockaddr_storage client = address("192.0.2.1");
+
+    assert_int_equal(gw_pool_due(p, 100), GW_POOL_NOBODY); /* none wanted */
+    p->check = 10;
+    assert_int_equal(gw_pool_due(p, 100), 0);
+    assert_int_equal(gw_pool_due(p, 100), 1);
+    assert_int_equal(gw_pool_due(p, 200), GW_POOL_NOBODY); /* both under way */
+    assert_false(gw_pool_checked(p, 0, true, 101));
+    assert_false(gw_pool_checked(p, 1, false, 101));
+    assert_int_equal(gw_pool_due(p, 110), GW_POOL_NOBODY);
+    assert_int_equal(gw_pool_due(p, 111), 0);
+    assert_int_equal(gw_pool_due(p, 111), 1);
+    assert_false(gw_pool_checked(p, 0, true, 112));
+    assert_true(gw_pool_checked(p, 1, false, 112));
+    assert_false(gw_pool_checked(p, 1, false, 122)); /* no news */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(gw_pool_choose(p, NULL, &client, 0, 100000), 0); /* no rest that ends by itself */
+    }
+    assert_true(gw_pool_checked(p, 1, true, 132));
+    assert_false(gw_pool_checked(p, 1, false, 142)); /* counted anew */
+    assert_true(gw_pool_failed(p, 0, 150));
+    assert_int_equal(gw_pool_choose(p, NULL, &client, 0, 100000), 1);
+    assert_true(gw_pool_good(p, 0));
+    free(p);
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -208,6 +240,7 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(turns), cmocka_unit_test(fewest_links),
-                                       cmocka_unit_test(by_client), cmocka_unit_test(words)};
+                                       cmocka_unit_test(by_client), cmocka_unit_test(checks),
+                                       cmocka_unit_test(words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

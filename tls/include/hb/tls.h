@@ -133,6 +133,9 @@ void hb_tls_server_name(const struct hb_tls *t, char *dst, size_t cap);
  * none. Until READY or FAILED has been told, like the server_name; the identity of a resumed session is that
  * of the first one. */
 void hb_tls_peer_identity(const struct hb_tls *t, char *dst, size_t cap);
+/* Seconds since 1970 at which the peer's certificate ends, likewise; UINT64_MAX: it has none, or nobody
+ * looks. */
+uint64_t hb_tls_peer_not_after(const struct hb_tls *t);
 struct hb_span hb_tls_peer_chain(const struct hb_tls *t);
 struct hb_span hb_tls_peer_staple(const struct hb_tls *t);
 /* RFC 8446 7.5 / RFC 5705 exporter. HB_E_INTERNAL before READY or, in TLS 1.2, without EMS. */
