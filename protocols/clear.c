@@ -21,9 +21,9 @@ static const char *const names[] = {"other",       "PLAIN",         "LOGIN",    
 
 static uint8_t find_name(struct hb_span name)
 {
-    for (uint8_t i = 1; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
         if (hb_span_is(name, names[i])) {
-            return i;
+            return (uint8_t)i;
         }
     }
     return 0;
