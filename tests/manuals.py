@@ -27,7 +27,7 @@ completion = (root / 'dist/hauberk.bash').read_text()
 items = set()
 for line in re.findall(r'^\.It Cm (.*)$', conf, re.M):
     items.update(re.findall(r'[a-z][a-z-]+', line.split(' No ')[0]))
-known = set(words) | set(globals_) | set(timeouts) | {'listen', 'backend', 'certificates', 'chain', 'key', 'staple'}
+known = set(words) | set(globals_) | set(timeouts) | {'listen', 'backend', 'certificates', 'chain', 'key', 'staple', 'servers', 'balance', 'health-check'}
 bad += [f'hauberk.conf.5 does not tell of {w}' for w in sorted(known - items)]
 bad += [f'hauberk.conf.5 tells of {w}, which nobody knows' for w in sorted(items - known)]
 
