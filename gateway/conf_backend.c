@@ -25,7 +25,7 @@ static bool backend_scheme(const char *scheme, struct gw_listener_conf *lc, unsi
     if (len >= sizeof name) {
         return false;
     }
-    memcpy(name, scheme, len);
+    (void)snprintf(name, sizeof name, "%.*s", (int)len, scheme);
     const struct hb_proto *proto = hb_proto_find(name, &implicit);
     if (proto == NULL || (starttls && implicit)) {
         return false;

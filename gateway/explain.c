@@ -148,6 +148,18 @@ static void explain_certs(const struct gw_draft *d, const struct gw_draft_listen
     }
 }
 
+/* The words of a backend block that no listener has. */
+static void explain_pool(const struct gw_draft_backend *b)
+{
+    for (unsigned i = 0; b != NULL && i < b->num_servers; i++) {
+        row("server", b->servers[i], b->servers_where);
+    }
+    if (b != NULL) {
+        row("balance", b->balance != NULL ? b->balance : "round-robin", b->balance_where);
+        row("health-check", b->check != NULL ? b->check : "0", b->check_where);
+    }
+}
+
 /* ---- the whole ---- */
 
 void gw_explain_listener(const struct gw_draft *d, const struct gw_conf *conf, unsigned i)
@@ -159,6 +171,7 @@ void gw_explain_listener(const struct gw_draft *d, const struct gw_conf *conf, u
     (void)printf("listener %s\n", dl->name != NULL ? dl->name : dl->listen);
     row("listen", dl->listen, dl->where);
     row("backend", dl->backend, dl->where);
+    explain_pool(dl->pool);
     explain_certs(d, dl, lc);
     for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
         enum gw_word word = words[k].word;

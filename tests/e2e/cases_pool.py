@@ -7,7 +7,7 @@ import time
 from cases_policy import login_imap
 from cases_upstream import server_context
 from mailserver import MailServer
-from support import Gateway, Line, check, equal, free_port, upgrade, wait_port
+from support import Gateway, Line, check, equal, free_port, run, upgrade, wait_port
 
 
 class Refuses:
@@ -247,5 +247,18 @@ def pool_health_of_tls(w):
     hangs.stop()
 
 
-CASES = [pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client, pool_health_checks,
+def pool_explained(w):
+    """explain shows what a backend block says, and where."""
+    path = w.folder / 'explained.conf'
+    path.write_text(f'certificate c {{ chain = "{w.certs}/ecdsa-p256.crt" key = "{w.certs}/ecdsa-p256.key" }}\n'
+                    'listener a { listen = "imap://127.0.0.1:1143" backend = "b" }\n'
+                    'backend b {\n servers = {"127.0.0.1:1 weight=2", "127.0.0.1:2"}\n health-check = 9\n}\n')
+    code, out, err = run([w.gateway_program, 'explain', 'a', '--config', path])
+    rows = [line.split() for line in out.decode().splitlines()]
+    equal(code, 0, err)
+    for name, value in (('server', '127.0.0.1:1'), ('server', '127.0.0.1:2'), ('balance', 'round-robin'), ('health-check', '9')):
+        check(any(r[:2] == [name, value] for r in rows), f'{name} {value} is not there: {out.decode()}')
+
+
+CASES = [pool_explained, pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client, pool_health_checks,
          pool_health_of_tls]
