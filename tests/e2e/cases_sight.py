@@ -4,7 +4,7 @@ import re
 import time
 
 from cases_policy import listeners, login_imap, with_server
-from support import Gateway, Line, check, equal, free_port, run, upgrade, wait_port
+from support import Failure, Gateway, Line, check, equal, free_port, run, upgrade, wait_port
 
 SAMPLE = re.compile(r'^([a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? (\d+)$')
 
@@ -38,13 +38,25 @@ def parse(text):
     return values
 
 
+def settled(port, began, still_open, seconds=20):
+    """The figures, once so many sessions have begun and all but still_open have ended."""
+    end = time.monotonic() + seconds
+    while True:
+        now = parse(get(port, '/metrics')[2])
+        ended = sum(v for k, v in now.items() if k.startswith('hauberk_sessions_ended_total'))
+        if now['hauberk_sessions_total'] == began and now['hauberk_sessions'] == still_open and ended + still_open == now['hauberk_sessions_total']:
+            return now
+        if time.monotonic() > end:
+            raise Failure(f'{now["hauberk_sessions"]} sessions are open, {ended} of {now["hauberk_sessions_total"]} have ended')
+        time.sleep(0.1)
+
+
 @with_server
 def metrics_agree_with_the_log(w, server):
     port = free_port()
     with Gateway(w, listeners(server, 'imap', 'imaps', 'pop3'), '--metrics', f'127.0.0.1:{port}', '--workers', '2') as g:
         wait_port(port)
-        time.sleep(0.5)  # what wait_port tried is over
-        before = parse(get(port, '/metrics')[2])
+        before = settled(port, 3, 0)  # what wait_port tried is over
         for _ in range(5):
             c = upgrade(w, g.port('imap'), 'imap')
             login_imap(c)
@@ -55,7 +67,7 @@ def metrics_agree_with_the_log(w, server):
         c.rest()
         c.close()
         held = upgrade(w, g.port('imap'), 'imap')
-        time.sleep(0.5)
+        settled(port, 10, 1)
         status, kind, text = get(port, '/metrics')
         equal((status, kind), (200, 'text/plain; version=0.0.4; charset=utf-8'), 'answer')
         now = parse(text)
