@@ -19,6 +19,8 @@ static const struct {
     {"lmtps",       &hb_proto_lmtp,       true},
     {"sieve",       &hb_proto_sieve,      false},
     {"sieves",      &hb_proto_sieve,      true},
+    {"nntp",        &hb_proto_nntp,       false},
+    {"nntps",       &hb_proto_nntp,       true},
     {"acap",        &hb_proto_acap,       false},
     {"acaps",       &hb_proto_acap,       true},
     {"tls",         &hb_proto_raw,        true},

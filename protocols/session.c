@@ -34,7 +34,6 @@ static void forget(struct hb_proto_session *s)
     hb_line_clear(&s->client, s->env);
     hb_line_clear(&s->backend, s->env);
     hb_replyq_clear(&s->queue, s->env);
-    hb_buf_clear(&s->saved, s->env);
     hb_forget_software(s);
     hb_wipe(&s->u, sizeof s->u);
     s->num_bad = 0;
@@ -49,6 +48,7 @@ void hb_proto_free(struct hb_proto_session **ps)
     if (s != NULL) {
         *ps = NULL;
         forget(s);
+        hb_buf_clear(&s->saved, s->env);
         s->env->release(s->env->ctx, s, sizeof *s);
     }
 }
@@ -151,9 +151,16 @@ enum hb_unit hb_bad_command(struct hb_proto_session *s)
     return s->num_bad >= max ? hb_end(s, HB_E_PROTO_TOO_MANY_ERRORS) : HB_UNIT_NEXT;
 }
 
+static bool speaks_http(const struct hb_proto_session *s, struct hb_span line)
+{
+    bool by_version = s->row->http == HB_HTTP_BY_VERSION;
+
+    return !s->first_line && (by_version ? hb_has_http_version(line) : hb_looks_like_http(line));
+}
+
 static enum hb_unit reject_line(struct hb_proto_session *s, enum hb_line_status status, struct hb_span head)
 {
-    if (!s->first_line && hb_looks_like_http(head)) {
+    if (speaks_http(s, head)) {
         return hb_end(s, HB_E_PROTO_HTTP);
     }
     if (status == HB_LINE_BAD) {
@@ -174,7 +181,7 @@ enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size
         if (status == HB_LINE_MORE) {
             return HB_UNIT_MORE;
         }
-        if (status == HB_LINE_OK && (s->first_line || !hb_looks_like_http(*line))) {
+        if (status == HB_LINE_OK && !speaks_http(s, *line)) {
             return HB_UNIT_NEXT;
         }
         if (status == HB_LINE_NO_MEMORY) {
@@ -342,6 +349,9 @@ struct hb_proto_step hb_proto_secured(struct hb_proto_session *s, const struct h
 {
     (void)sink;
     forget(s);
+    if (!s->row->carries) {
+        hb_buf_clear(&s->saved, s->env);
+    }
     s->secured = true;
     s->authenticated = false;
     s->greeted = !s->row->regreet;

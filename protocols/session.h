@@ -91,6 +91,25 @@ struct hb_sieve_state {
     bool collects;            /* ...and is kept in `saved` until it is whole */
 };
 
+struct hb_nntp_state {
+    const char *refusal; /* the article goes nowhere, and is answered with this; NULL: to the backend */
+    bool article;        /* one is passing from the client */
+    uint8_t dot;         /* enum hb_dot, of it */
+    bool reply_due;      /* what comes next depends on the reply */
+    bool sasl;           /* an AUTHINFO SASL exchange: one client line for each 383 */
+    bool sasl_due;
+    bool layered;        /* its mechanism may wrap the stream */
+    bool lost;           /* a TAKETHIS that was too long: what follows is an article, or not */
+    bool streaming;      /* the backend takes TAKETHIS */
+    bool reader;         /* MODE READER succeeded */
+    bool told_reader;    /* ...and was said again to the fresh link */
+    bool multi;          /* inside a multi-line reply */
+    uint8_t backend_dot; /* enum hb_dot, of it */
+    bool list;           /* it is CAPABILITIES': the backend's has, so far: */
+    bool lists_authinfo, lists_user, lists_sasl;
+    bool lists_mechanisms; /* ...and some may be seen */
+};
+
 struct hb_proto_session {
     const struct hb_proto *row;
     const struct hb_proto_settings *set; /* borrowed */
@@ -98,7 +117,7 @@ struct hb_proto_session {
     const struct hb_proto_sink *sink;    /* borrowed during calls */
     struct hb_line client, backend;
     struct hb_replyq queue;
-    struct hb_buf saved; /* a tag or line that must outlive its unit */
+    struct hb_buf saved; /* a tag or line that must outlive its unit (or the upgrade: row->carries) */
     char *software;      /* owned: what the client says it is, if logins in clear are watched; or NULL */
     uint16_t why;        /* enum hb_code for HB_UNIT_CLOSE */
     uint8_t backend_state;
@@ -116,10 +135,14 @@ struct hb_proto_session {
         struct hb_pop3_state pop3;
         struct hb_smtp_state smtp;
         struct hb_sieve_state sieve;
+        struct hb_nntp_state nntp;
     } u;
 };
 
 struct hb_tagged_dialect;
+
+/* GEN-23: what gives away a client that speaks HTTP. */
+enum hb_http_guard { HB_HTTP_BY_METHOD = 0, HB_HTTP_BY_VERSION };
 
 struct hb_proto {
     const char *name;
@@ -133,6 +156,8 @@ struct hb_proto {
     bool login_optional; /* relays mail without login, too: the long timeout holds from TLS on */
     bool lmtp;           /* smtp.c: says LHLO, and one reply a recipient behind the content */
     uint16_t never_port; /* its RFC forbids a listener here; 0: none */
+    bool carries;        /* what `saved` holds at the upgrade is for the fresh link, by its RFC (GEN-09) */
+    uint8_t http;        /* enum hb_http_guard */
     /* GEN-27: the greeting where TLS comes before the backend. */
     void (*greet)(struct hb_proto_session *s);
     /* One unit of the client's stream. */
@@ -156,7 +181,7 @@ struct hb_proto {
 };
 
 extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_lmtp,
-    hb_proto_sieve, hb_proto_acap, hb_proto_raw;
+    hb_proto_sieve, hb_proto_nntp, hb_proto_acap, hb_proto_raw;
 
 /* ---- for the protocols ---- */
 

@@ -294,7 +294,7 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     t->base64 = kind == HB_SIEVE_AUTHENTICATE;
     t->exchange = kind == HB_SIEVE_AUTHENTICATE || kind == HB_SIEVE_UNAUTHENTICATE;
     t->line_due = false;
-    t->layered = kind == HB_SIEVE_AUTHENTICATE && !hb_sieve_wraps_nothing(hb_sieve_mechanism(args));
+    t->layered = kind == HB_SIEVE_AUTHENTICATE && !hb_mech_wraps_nothing(hb_sieve_mechanism(args));
     t->left = kind == HB_SIEVE_LOGOUT;
     if (kind == HB_SIEVE_AUTHENTICATE) {
         hb_login_begins(s, hb_sieve_mechanism(args));

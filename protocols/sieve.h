@@ -30,7 +30,5 @@ size_t hb_sieve_quoted_len(struct hb_span token);
 size_t hb_sieve_base64_len(struct hb_span octets);
 /* AUTHENTICATE's mechanism; empty if it cannot be told at once. */
 struct hb_span hb_sieve_mechanism(struct hb_span args);
-/* True if it is known to leave the stream as it is. */
-bool hb_sieve_wraps_nothing(struct hb_span mech);
 
 #endif

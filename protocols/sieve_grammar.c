@@ -86,10 +86,3 @@ struct hb_span hb_sieve_mechanism(struct hb_span args)
                ? value
                : hb_span(NULL, 0);
 }
-
-/* Mechanisms known to leave the stream as it is. */
-bool hb_sieve_wraps_nothing(struct hb_span mech)
-{
-    return hb_mech_plain(mech) || hb_has_prefix(mech, "SCRAM-") || hb_span_is(mech, "CRAM-MD5") ||
-           hb_span_is(mech, "OAUTHBEARER") || hb_span_is(mech, "XOAUTH2") || hb_span_is(mech, "ANONYMOUS");
-}

@@ -188,6 +188,22 @@ bool hb_mech_layered(struct hb_span mech)
            hb_span_is(mech, "KERBEROS_V4") || hb_span_is(mech, "NTLM") || hb_span_is(mech, "GSS-SPNEGO");
 }
 
+bool hb_mech_wraps_nothing(struct hb_span mech)
+{
+    return hb_mech_plain(mech) || hb_has_prefix(mech, "SCRAM-") || hb_span_is(mech, "CRAM-MD5") ||
+           hb_span_is(mech, "OAUTHBEARER") || hb_span_is(mech, "XOAUTH2") || hb_span_is(mech, "ANONYMOUS");
+}
+
+bool hb_has_http_version(struct hb_span line)
+{
+    for (size_t i = 0; i + 8 <= line.len; i++) {
+        if (memcmp(line.p + i, " HTTP/1.", 8) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool hb_looks_like_http(struct hb_span line)
 {
     static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT "};
@@ -197,10 +213,5 @@ bool hb_looks_like_http(struct hb_span line)
             return true;
         }
     }
-    for (size_t i = 0; i + 8 <= line.len; i++) {
-        if (memcmp(line.p + i, " HTTP/1.", 8) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return hb_has_http_version(line);
 }

@@ -33,8 +33,11 @@ bool hb_offers_plus(struct hb_span mechs);
 /* Mechanisms: plain ones carry the password (GEN-14); layered ones may wrap the stream (GEN-15). */
 bool hb_mech_plain(struct hb_span mech);
 bool hb_mech_layered(struct hb_span mech);
+/* Mechanisms known to leave the stream as it is. */
+bool hb_mech_wraps_nothing(struct hb_span mech);
 
-/* A request line of HTTP (GEN-23). */
+/* A request line of HTTP (GEN-23): by its method or its version; by its version alone. */
 bool hb_looks_like_http(struct hb_span line);
+bool hb_has_http_version(struct hb_span line);
 
 #endif

@@ -36,6 +36,7 @@ def injection(w, server):
             ('lmtp', b'LHLO c\r\nSTARTTLS\r\nNOOP\r\n',
              b'250-mail.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n'),
             ('sieve', b'STARTTLS\r\nNOOP\r\n', b'OK "Begin TLS negotiation now"\r\n'),
+            ('nntp', b'STARTTLS\r\nNOOP\r\n', b'382 Continue with TLS negotiation\r\n'),
             ('acap', b'a STARTTLS\r\nb NOOP\r\n', b'a OK "Begin TLS negotiation now"\r\n')]
     with Gateway(w, listeners(server, *(r[0] for r in rows))) as g:
         witness = Witness(w, g)
@@ -52,7 +53,7 @@ def injection(w, server):
         codes = [e['code'] for e in g.events('session.end')]
         equal(codes.count('PROTO_INJECTION'), len(rows), f'injections in the log {codes}')
         equal(len(g.events('starttls.injection')), len(rows), 'events')
-        for scheme in ('smtp', 'pop3', 'sieve', 'acap'):
+        for scheme in ('smtp', 'pop3', 'sieve', 'nntp', 'acap'):
             check(b'NOOP' not in server.received[scheme], f'{scheme}: at the backend')
         witness.close()
 
@@ -173,7 +174,8 @@ def backend_down(w):
     rows = [('imap', '* BYE [UNAVAILABLE] Backend not available'), ('pop3', '-ERR [SYS/TEMP] Backend not available'),
             ('smtp', '421 4.3.2 mail.test Service not available, closing transmission channel'),
             ('lmtp', '421 4.3.2 mail.test Service not available, closing transmission channel'),
-            ('sieve', 'BYE (TRYLATER) "Backend not available"'), ('acap', '* BYE (TRYLATER) "Backend not available"')]
+            ('sieve', 'BYE (TRYLATER) "Backend not available"'), ('nntp', '400 Backend not available'),
+            ('acap', '* BYE (TRYLATER) "Backend not available"')]
     for mode in ('required', 'optional'):
         with Gateway(w, [(s, free_port()) for s, _ in rows], '--tls', mode, wait=False) as g:
             time.sleep(0.3 if 'asan' not in str(w.gateway_program) else 1.0)

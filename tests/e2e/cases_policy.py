@@ -29,19 +29,20 @@ def with_server(case):
 
 def listeners(server, *schemes):
     plain = {'submission': 'smtp', 'submissions': 'smtp', 'imaps': 'imap', 'pop3s': 'pop3', 'smtps': 'smtp', 'acaps': 'acap',
-             'lmtp': 'smtp', 'lmtps': 'smtp', 'sieves': 'sieve', 'tls': 'imap'}
+             'lmtp': 'smtp', 'lmtps': 'smtp', 'sieves': 'sieve', 'nntps': 'nntp',
+             'tls': 'imap'}
     return [(s, server.port[plain.get(s, s)]) for s in schemes]
 
 
 @with_server
 def every_scheme(w, server):
-    schemes = ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'acap', 'imaps', 'pop3s', 'smtps', 'submissions', 'lmtps',
-               'sieves', 'acaps', 'tls')
+    schemes = ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'nntp', 'acap', 'imaps', 'pop3s', 'smtps', 'submissions',
+               'lmtps', 'sieves', 'nntps', 'acaps', 'tls')
     greetings = {'imap': '* OK', 'pop3': '+OK', 'smtp': '220', 'submission': '220', 'lmtp': '220', 'sieve': '"IMPLEMENTATION"',
-                 'acap': '* ACAP', 'tls': '* OK'}
+                 'nntp': '200', 'acap': '* ACAP', 'tls': '* OK'}
     with Gateway(w, listeners(server, *schemes)) as g:
         for scheme in schemes:
-            if scheme in ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'acap'):
+            if scheme in ('imap', 'pop3', 'smtp', 'submission', 'lmtp', 'sieve', 'nntp', 'acap'):
                 upgrade(w, g.port(scheme), scheme).close()
             else:
                 c = Line(g.port(scheme))
@@ -174,10 +175,11 @@ def alpn(w, server):
 @with_server
 def nothing_in_clear_reaches_the_backend(w, server):
     """The differential test: what was said before TLS, and what stood behind STARTTLS, is not in what B received."""
-    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'sieve', 'acap')) as g:
+    with Gateway(w, listeners(server, 'imap', 'pop3', 'smtp', 'sieve', 'nntp', 'acap')) as g:
         for scheme, clear in (('imap', 'x1 LOGIN evil clear\r\nx2 ID ("x-originating-ip" "6.6.6.6")\r\n'),
                               ('pop3', 'USER evil\r\nPASS clear\r\n'), ('smtp', 'MAIL FROM:<evil@clear>\r\n'),
                               ('sieve', 'AUTHENTICATE "PLAIN" {9+}\r\nevilclear\r\n'),
+                              ('nntp', 'AUTHINFO USER evil\r\nAUTHINFO PASS clear\r\n'),
                               ('acap', 'x1 AUTHENTICATE "PLAIN" {9+}\r\nevilclear\r\n')):
             c = Line(g.port(scheme))
             c.until('OK' if scheme == 'sieve' else '')
@@ -187,7 +189,7 @@ def nothing_in_clear_reaches_the_backend(w, server):
             equal(server.connections[scheme], 0, f'{scheme}: links to the backend before TLS')
             c.close()
             c = upgrade(w, g.port(scheme), scheme)
-            c.send({'imap': 'a NOOP\r\n', 'pop3': 'CAPA\r\n', 'smtp': 'EHLO c\r\n', 'sieve': 'CAPABILITY\r\n',
+            c.send({'imap': 'a NOOP\r\n', 'pop3': 'CAPA\r\n', 'smtp': 'EHLO c\r\n', 'sieve': 'CAPABILITY\r\n', 'nntp': 'DATE\r\n',
                     'acap': 'a NOOP\r\n'}[scheme])
             c.line()
             c.close()

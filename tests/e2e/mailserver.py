@@ -1,4 +1,4 @@
-"""A plaintext mail server in memory: IMAP, POP3, SMTP and ACAP over one mailbox of three messages.
+"""A plaintext mail server in memory: IMAP, POP3, SMTP, ACAP and more over one mailbox of three messages.
 
 For the demo, for tests without a real server, and for faults that real servers do not have. Every byte that
 reached it is kept in `received`, so that a test can say what never did. User joe, password secret.
@@ -309,7 +309,29 @@ def sieve(c):
             c.say('OK "done"' if verb.upper() == 'NOOP' else 'NO "unknown, or not now"')
 
 
-PROTOCOLS = {'imap': imap, 'pop3': pop3, 'smtp': smtp, 'acap': acap, 'sieve': sieve}
+def nntp(c):
+    """RFC 3977: its list, the time, and articles that go nowhere."""
+    caps = ['VERSION 2', 'READER', 'POST', 'STREAMING'] + (['STARTTLS'] if c.server.faults.get('starttls') else [])
+    c.say('200 embedded')
+    while True:
+        verb, _, args = c.line().partition(' ')
+        if verb.upper() == 'CAPABILITIES':
+            c.say('101 list', *caps, '.')
+        elif verb.upper() == 'POST':
+            c.say('340 send it')
+            c.until_dot()
+            c.say('240 thanks')
+        elif verb.upper() == 'TAKETHIS':
+            c.until_dot()
+            c.say('239 ' + args)
+        elif verb.upper() == 'QUIT':
+            c.say('205 bye')
+            raise Gone
+        else:
+            c.say({'MODE': '200 reader', 'DATE': '111 20260601100000'}.get(verb.upper(), '500 unknown'))
+
+
+PROTOCOLS = {'imap': imap, 'pop3': pop3, 'smtp': smtp, 'acap': acap, 'sieve': sieve, 'nntp': nntp}
 
 
 class MailServer:

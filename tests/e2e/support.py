@@ -235,7 +235,7 @@ def upgrade(world, port, scheme, context=None):
         c.send(('LHLO' if scheme == 'lmtp' else 'EHLO') + ' client.test\r\n')
         c.until('250 ')
     word, good = {'imap': ('s STARTTLS', 's OK'), 'pop3': ('STLS', '+OK'), 'acap': ('s STARTTLS', 's OK'),
-                  'sieve': ('STARTTLS', 'OK')}.get(
+                  'sieve': ('STARTTLS', 'OK'), 'nntp': ('STARTTLS', '382')}.get(
         scheme, ('STARTTLS', '220'))
     c.send(word + '\r\n')
     check(c.line().startswith(good), f'{word} was refused: {c.transcript}')

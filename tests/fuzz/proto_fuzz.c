@@ -1,6 +1,7 @@
 /* proto_fuzz.c: the gateway's part, in short, and the promises of hb/proto.h as invariants:
  * never more used than given; nothing said behind CLOSE; no byte to the backend before TLS where it is
- * required, and never more behind the handshake than the client said there (GEN-03, GEN-06); held memory
+ * required, and never more behind the handshake than the client said there (GEN-03, GEN-06), but for what an
+ * RFC lets outlive it; held memory
  * within a bound and none after the end; the same when an allocation fails; and the same bytes in one piece
  * or one by one lead to the same conversation. */
 #include "proto_fuzz.h"
@@ -33,6 +34,7 @@ struct play {
     char asked[256];     /* what the session asked for, in order */
     size_t num_asked;
     size_t since_tls_in, since_tls_out; /* client's bytes, bytes to the backend, in this TLS state */
+    size_t carried;                     /* what may outlive the upgrade, at most */
     bool linked, opaque, closed, secured, starved;
     bool by_bytes;
     bool waits[2]; /* said WAIT: not offered again before something happens on the other side */
@@ -116,7 +118,8 @@ static void carry(struct play *p, struct hb_proto_step step)
         p->linked = false;
         p->held[HB_FROM_CLIENT].len = 0; /* the residue: TLS has it */
         p->held[HB_FROM_BACKEND].len = 0;
-        p->since_tls_in = p->since_tls_out = 0;
+        p->since_tls_in = p->carried;
+        p->since_tls_out = 0;
         carry(p, hb_proto_secured(p->s, &p->sink));
         break;
     case HB_WANT_OPAQUE:
@@ -244,6 +247,7 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
     };
     p->sink = (struct hb_proto_sink){p, to_client, to_backend, p->set.warn_clear ? clear_login : NULL};
     p->secured = p->set.implicit;
+    p->carried = strcmp(hb_proto_name(proto), "nntp") == 0 ? strlen("MODE READER\r\n") : 0; /* GEN-09 */
     p->s = hb_proto_new(proto, &p->set, &p->t.env);
     if (p->s == NULL) {
         PROMISE(fail_at == 1);

@@ -103,6 +103,8 @@ static const struct {
     { "lmtps",       "lmtp",       NULL,   true,  true,  0 },
     { "sieve",       "sieve",      "managesieve", false, true, 4190 },
     { "sieves",      "sieve",      "managesieve", true,  true, 0 },
+    { "nntp",        "nntp",       "nntp",        false, true, 119 },
+    { "nntps",       "nntp",       "nntp",        true,  true, 563 },
     { "acap",        "acap",       NULL,   false, true,  674 },
     { "tls",         "tls",        NULL,   true,  false, 0 },
 };
