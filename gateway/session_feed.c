@@ -120,7 +120,7 @@ bool gw_turn_feed_held(struct gw_session *s, enum hb_proto_side from)
 void gw_turn_connect(struct gw_session *s)
 {
     s->connect_wanted = false;
-    s->await_greeting = true;
+    s->await_greeting = hb_proto_greets(s->lc->proto);
     gw_upstream_connect(s);
 }
 

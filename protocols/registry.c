@@ -21,6 +21,8 @@ static const struct {
     {"sieves",      &hb_proto_sieve,      true},
     {"nntp",        &hb_proto_nntp,       false},
     {"nntps",       &hb_proto_nntp,       true},
+    {"http",        &hb_proto_http,       false},
+    {"https",       &hb_proto_http,       true},
     {"acap",        &hb_proto_acap,       false},
     {"acaps",       &hb_proto_acap,       true},
     {"tls",         &hb_proto_raw,        true},
@@ -52,6 +54,11 @@ const char *hb_proto_name(const struct hb_proto *proto)
 uint16_t hb_proto_port(const struct hb_proto *proto, bool implicit)
 {
     return implicit ? proto->implicit_port : proto->port;
+}
+
+bool hb_proto_greets(const struct hb_proto *proto)
+{
+    return !proto->raw && proto->opened == NULL;
 }
 
 bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port)

@@ -155,7 +155,8 @@ static bool speaks_http(const struct hb_proto_session *s, struct hb_span line)
 {
     bool by_version = s->row->http == HB_HTTP_BY_VERSION;
 
-    return !s->first_line && (by_version ? hb_has_http_version(line) : hb_looks_like_http(line));
+    return !s->first_line && s->row->http != HB_HTTP_IS_FINE &&
+           (by_version ? hb_has_http_version(line) : hb_looks_like_http(line));
 }
 
 static enum hb_unit reject_line(struct hb_proto_session *s, enum hb_line_status status, struct hb_span head)
@@ -360,10 +361,10 @@ struct hb_proto_step hb_proto_secured(struct hb_proto_session *s, const struct h
 
 struct hb_proto_step hb_proto_backend_open(struct hb_proto_session *s, const struct hb_proto_sink *sink)
 {
-    (void)sink;
-    if (s->row->raw) {
+    if (s->row->raw || s->row->opened != NULL) {
+        s->sink = sink;
         s->backend_state = HB_BACKEND_UP;
-        return step(s, 0, HB_WANT_OPAQUE);
+        return step(s, 0, s->row->raw ? HB_WANT_OPAQUE : want_of(s->row->opened(s)));
     }
     s->backend_state = HB_BACKEND_GREETING;
     return step(s, 0, HB_WANT_MORE);

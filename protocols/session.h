@@ -110,6 +110,15 @@ struct hb_nntp_state {
     bool lists_mechanisms; /* ...and some may be seen */
 };
 
+struct hb_http_state {
+    uint64_t body;  /* octets of the request's body still to come */
+    uint8_t fields; /* lines of its head so far */
+    bool blank;     /* an empty line stood before it */
+    bool head;      /* it is HEAD: its answer has no text */
+    bool sent;      /* it is at the backend; there is no other one */
+    bool answered;  /* the head of its answer has passed */
+};
+
 struct hb_proto_session {
     const struct hb_proto *row;
     const struct hb_proto_settings *set; /* borrowed */
@@ -136,13 +145,14 @@ struct hb_proto_session {
         struct hb_smtp_state smtp;
         struct hb_sieve_state sieve;
         struct hb_nntp_state nntp;
+        struct hb_http_state http;
     } u;
 };
 
 struct hb_tagged_dialect;
 
 /* GEN-23: what gives away a client that speaks HTTP. */
-enum hb_http_guard { HB_HTTP_BY_METHOD = 0, HB_HTTP_BY_VERSION };
+enum hb_http_guard { HB_HTTP_BY_METHOD = 0, HB_HTTP_BY_VERSION, HB_HTTP_IS_FINE };
 
 struct hb_proto {
     const char *name;
@@ -160,6 +170,8 @@ struct hb_proto {
     uint8_t http;        /* enum hb_http_guard */
     /* GEN-27: the greeting where TLS comes before the backend. */
     void (*greet)(struct hb_proto_session *s);
+    /* The backend's link is open. NULL: its server greets. */
+    enum hb_unit (*opened)(struct hb_proto_session *s);
     /* One unit of the client's stream. */
     enum hb_unit (*client)(struct hb_proto_session *s, struct hb_span *in);
     /* One unit of the backend's stream, greeting included. */
@@ -181,7 +193,7 @@ struct hb_proto {
 };
 
 extern const struct hb_proto hb_proto_imap, hb_proto_pop3, hb_proto_smtp, hb_proto_submission, hb_proto_lmtp,
-    hb_proto_sieve, hb_proto_nntp, hb_proto_acap, hb_proto_raw;
+    hb_proto_sieve, hb_proto_nntp, hb_proto_http, hb_proto_acap, hb_proto_raw;
 
 /* ---- for the protocols ---- */
 

@@ -116,7 +116,9 @@ static void carry(struct play *p, struct hb_proto_step step)
         PROMISE(!p->secured && p->set.tls_usable && p->set.starttls_offered);
         p->secured = true;
         p->linked = false;
-        p->held[HB_FROM_CLIENT].len = 0; /* the residue: TLS has it */
+        p->starved =
+            p->starved || p->held[HB_FROM_CLIENT].len > 0; /* one by one they would come inside TLS */
+        p->held[HB_FROM_CLIENT].len = 0;                   /* the residue: TLS has it */
         p->held[HB_FROM_BACKEND].len = 0;
         p->since_tls_in = p->carried;
         p->since_tls_out = 0;
@@ -247,7 +249,12 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
     };
     p->sink = (struct hb_proto_sink){p, to_client, to_backend, p->set.warn_clear ? clear_login : NULL};
     p->secured = p->set.implicit;
-    p->carried = strcmp(hb_proto_name(proto), "nntp") == 0 ? strlen("MODE READER\r\n") : 0; /* GEN-09 */
+    if (strcmp(hb_proto_name(proto), "nntp") == 0) {
+        p->carried = strlen("MODE READER\r\n"); /* GEN-09 */
+    } else if (strcmp(hb_proto_name(proto), "http") == 0) {
+        p->carried = 16384 + strlen("Connection: close\r\n\r\n"); /* HTTP-02: a request's head */
+        p->since_tls_in = strlen("Connection: close\r\n");        /* said for the client, in clear */
+    }
     p->s = hb_proto_new(proto, &p->set, &p->t.env);
     if (p->s == NULL) {
         PROMISE(fail_at == 1);

@@ -105,6 +105,8 @@ static const struct {
     { "sieves",      "sieve",      "managesieve", true,  true, 0 },
     { "nntp",        "nntp",       "nntp",        false, true, 119 },
     { "nntps",       "nntp",       "nntp",        true,  true, 563 },
+    { "http",        "http",       "http/1.1",    false, true, 80 },
+    { "https",       "http",       "http/1.1",    true,  true, 443 },
     { "acap",        "acap",       NULL,   false, true,  674 },
     { "tls",         "tls",        NULL,   true,  false, 0 },
 };

@@ -92,6 +92,8 @@ bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port);
 /* Seconds of silence that the protocol's RFC grants a client that is logged in (GEN-19). */
 unsigned hb_proto_idle_least(const struct hb_proto *proto);
 unsigned hb_proto_idle_default(const struct hb_proto *proto); /* a little more */
+/* True if a server of this protocol speaks first. */
+bool hb_proto_greets(const struct hb_proto *proto);
 /* ALPN protocol ids this protocol accepts, in order; NULL beyond the end (ALPN-01). */
 const char *hb_proto_alpn(const struct hb_proto *proto, unsigned i);
 /* true: an ALPN offer without our id is refused (ALPN-02). false for raw TLS. */
