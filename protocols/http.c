@@ -266,6 +266,7 @@ const struct hb_proto hb_proto_http = {
     .implicit_port = 443,
     .max_line = LINE_MAX_HTTP,
     .idle_auth = 310,
+    .idle_least = 1,
     .login_optional = true,
     .http = HB_HTTP_IS_FINE,
     .carries = true,

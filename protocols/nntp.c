@@ -179,6 +179,23 @@ static const char *refusal(struct hb_proto_session *s, struct hb_span verb, stru
     return hb_span_is(verb, "AUTHINFO") ? authinfo_refusal(s, args) : NULL;
 }
 
+/* Logins in clear are watched (clear.c). */
+static struct hb_span login_name(struct hb_span args)
+{
+    struct hb_span mech;
+    struct hb_span variant = authinfo_variant(args, &mech);
+
+    return hb_span_is(variant, "SASL") ? mech : hb_span_str("USER/PASS");
+}
+
+static void tell_refused(struct hb_proto_session *s, struct hb_span verb, struct hb_span args,
+                         const char *why)
+{
+    if (hb_span_is(verb, "AUTHINFO") && strcmp(why, NEEDS_TLS) == 0) {
+        hb_login_refused(s, login_name(args));
+    }
+}
+
 static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span args)
 {
     const char *why = s->secured                  ? "502 STARTTLS not allowed with active TLS layer"
@@ -276,6 +293,9 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     if (code != HB_OK) {
         return hb_end(s, code);
     }
+    if (kind == HB_NNTP_SASL || kind == HB_NNTP_USER) {
+        hb_login_begins(s, login_name(args));
+    }
     if (kind == HB_NNTP_SASL) {
         (void)authinfo_variant(args, &mech);
         t->sasl = true;
@@ -286,12 +306,6 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
         kind == HB_NNTP_POST || kind == HB_NNTP_IHAVE || kind == HB_NNTP_READER || kind == HB_NNTP_COMPRESS;
     hb_line_to_backend(s, line);
     return HB_UNIT_NEXT;
-}
-
-static enum hb_unit refuse_long(struct hb_proto_session *s, struct hb_span line)
-{
-    too_long(s, line);
-    return hb_bad_command(s);
 }
 
 static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
@@ -318,7 +332,8 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
         return hb_say_bye_now(s);
     }
     if (too_big) {
-        return refuse_long(s, line);
+        too_long(s, line);
+        return hb_bad_command(s);
     }
     if (unclear) { /* does an article follow, or a command? */
         hb_say(s, no_tag, TAKE_WHICH);
@@ -331,6 +346,7 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
         return unit;
     }
     if (no != NULL) {
+        tell_refused(s, verb, args, no);
         return refuse_command(s, verb, no);
     }
     return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward(s, line, verb, args);
@@ -414,7 +430,8 @@ const struct hb_proto hb_proto_nntp = {
     .port = 119,
     .implicit_port = 563,
     .max_line = LINE_MAX_NNTP,
-    .idle_auth = 1830, /* RFC 3977 3.1: not below 3 minutes; servers wait 30 */
+    .idle_auth = 1830, /* servers wait 30 minutes: theirs is the first goodbye */
+    .idle_least = 180, /* RFC 3977 3.1 */
     .login_optional = true,
     .http = HB_HTTP_BY_VERSION, /* HEAD and POST are commands here */
     .carries = true,

@@ -217,12 +217,16 @@ static bool replied(struct hb_proto_session *s, uint8_t kind, unsigned code)
         t->lists_authinfo = t->lists_user = t->lists_sasl = t->lists_mechanisms = false;
         break;
     case HB_NNTP_USER:
-        s->authenticated = s->authenticated || ok;
+        if (ok) {
+            hb_logged_in(s);
+        }
         break;
     case HB_NNTP_SASL:
         t->sasl = false;
         t->sasl_due = false;
-        s->authenticated = s->authenticated || ok;
+        if (ok) {
+            hb_logged_in(s);
+        }
         return ok && t->layered && s->secured;
     case HB_NNTP_POST:
     case HB_NNTP_IHAVE:
@@ -265,7 +269,11 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
     if (kind == 0 ? code < 400 : !expected(kind, code)) {
         return out_of_step(s);
     }
-    hb_line_to_client(s, line);
+    if (code == 281 && (kind == HB_NNTP_USER || kind == HB_NNTP_SASL)) {
+        hb_line_with_warning(s, line);
+    } else {
+        hb_line_to_client(s, line);
+    }
     if (kind == 0 || code == 400) { /* NNTP-12: the server goes away */
         return hb_end(s, HB_E_PROTO_BACKEND_LOST);
     }

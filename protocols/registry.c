@@ -68,6 +68,9 @@ bool hb_proto_port_forbidden(const struct hb_proto *proto, unsigned port)
 
 unsigned hb_proto_idle_least(const struct hb_proto *proto)
 {
+    if (proto->idle_least > 0) {
+        return proto->idle_least;
+    }
     return proto->raw ? 1u : proto->idle_auth - proto->idle_auth % 60u; /* ours is some seconds more */
 }
 

@@ -160,6 +160,7 @@ struct hb_proto {
     uint16_t port, implicit_port;
     uint16_t max_line;   /* client lines before login, CRLF included */
     uint16_t idle_auth;  /* seconds of silence allowed once logged in */
+    uint16_t idle_least; /* its RFC grants them so many, if much less; 0: as many */
     bool alpn_any;       /* no mail protocol of its own: an offer without our id is fine */
     bool regreet;        /* the backend's greeting is passed on inside TLS, too */
     bool raw;            /* nothing to look at: relay at once */
