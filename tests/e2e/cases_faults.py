@@ -227,9 +227,10 @@ def backend_dies_under_sessions(w, server):
         d.expect('421 4.3.2 mail.test Service not available, closing transmission channel')
         equal(d.rest(), b'', 'SMTP, behind it')
         equal(c.rest(), b'', 'IMAP in relay')
-        Witness(w, g).close()  # the listener itself is fine
+        g.session(2)
         codes = sorted(e['code'] for e in g.events('session.end') if e['bytes_in'] > 0)
         check(set(codes) <= {'GW_BACKEND_CLOSED', 'GW_BACKEND_RESET', 'PROTO_BACKEND_LOST', 'PROTO_QUIT'}, f'{codes}')
+        Witness(w, g).close()  # the listener itself is fine
 
 
 @with_server
