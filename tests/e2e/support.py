@@ -4,6 +4,7 @@ Processes are stopped by id, and only those that were started here; everything l
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,10 +33,33 @@ def equal(got, want, what):
         raise Failure(f'{what}: got {short(got)!r}, want {short(want)!r}')
 
 
+PORTS = {'lock': threading.Lock(), 'given': set()}
+
+
+def can_bind(family, host, port):
+    try:
+        with socket.socket(family) as s:
+            if family == socket.AF_INET6:
+                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.bind((host, port))
+        return True
+    except OSError:
+        return False
+
+
+ANY = [(socket.AF_INET, '0.0.0.0')] + ([(socket.AF_INET6, '::')] if can_bind(socket.AF_INET6, '::', 0) else [])
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port of its own for each call: below those the kernel gives to outgoing connections, and never twice."""
+    with PORTS['lock']:
+        while len(PORTS['given']) < 15000:
+            port = random.randrange(12000, 32000)
+            if port not in PORTS['given']:
+                PORTS['given'].add(port)
+                if all(can_bind(family, host, port) for family, host in ANY):
+                    return port
+    raise Failure('no free port is left')
 
 
 def wait_port(port, process=None, seconds=15):

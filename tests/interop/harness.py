@@ -7,7 +7,6 @@ One gateway serves a row in each role, with a listener for each peer; its log te
 import json
 import os
 import pathlib
-import random
 import select
 import signal
 import socket
@@ -18,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
-from support import Failure, World, check  # noqa: E402,F401
+from support import Failure, World, check, free_port  # noqa: E402,F401
 
 PSK_ID, PSK_KEY = 'interop', '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
 LINE = b'across the wire and back again 0123456789'
@@ -43,28 +42,6 @@ class Echo(socketserver.ThreadingTCPServer):
         self.greeting = greeting
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-PORTS = {'lock': threading.Lock(), 'given': set()}
-
-
-def free_port():
-    """A port of its own for each call: below those the kernel gives to outgoing connections, and never twice."""
-    with PORTS['lock']:
-        while True:
-            port = random.randrange(12000, 32000)
-            if port in PORTS['given']:
-                continue
-            PORTS['given'].add(port)
-            try:
-                for family, host in ((socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::')):
-                    with socket.socket(family) as s:
-                        if family == socket.AF_INET6:
-                            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                        s.bind((host, port))
-                return port
-            except OSError:
-                continue
 
 
 def listening(port):
