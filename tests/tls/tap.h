@@ -6,7 +6,7 @@
 #ifndef TAP_H
 #define TAP_H
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "duo.h"
 
 struct tap_item {

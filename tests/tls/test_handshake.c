@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "conn.h"
+#include "conn/conn.h"
 #include "peer.h"
 
 struct row {

@@ -152,7 +152,7 @@ static void go(struct drive *v, unsigned n)
     visited[v->tap.tested->tls->state] = true;
 }
 
-/* What the tested end takes although its table has no row: conn.c looks at open connections itself. */
+/* What the tested end takes although its table has no row: conn/ looks at open connections itself. */
 static bool taken_when_open(unsigned state, unsigned msg)
 {
     return (state == HB_S12_OPEN && msg == HB_MSG_CLIENT_HELLO) ||          /* REN-02: refused, and on */

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "duo.h"
 
 /* Handshake scratch is one block for a server and two for a client, certificates that come are a third. */

@@ -5,7 +5,7 @@
 #ifndef HB_HS_H
 #define HB_HS_H
 
-#include "../conn.h"
+#include "../conn/conn.h"
 #include "../keys/prf12.h"
 #include "../keys/schedule13.h"
 #include "../keys/transcript.h"
