@@ -1,0 +1,390 @@
+/* world.c: the run of one row.
+ * Four parts that know each other by pipes alone: the client, the gateway (which does what gateway/session*.c
+ * do), the backend, and the network between them, which cuts one stream where it is told to: everything that
+ * can happen with the bytes before the cut has happened when the next one comes. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- texts ---- */
+
+void text_free(struct text *t)
+{
+    free(t->p);
+    *t = (struct text){0};
+}
+
+void text_add(struct text *t, const void *p, size_t len)
+{
+    if (len == 0) {
+        return;
+    }
+    if (t->len + len > t->cap) {
+        t->cap = (t->len + len) * 2;
+        t->p = realloc(t->p, t->cap);
+        if (t->p == NULL) {
+            exit(2);
+        }
+    }
+    memcpy(t->p + t->len, p, len);
+    t->len += len;
+}
+
+void text_str(struct text *t, const char *s)
+{
+    text_add(t, s, strlen(s));
+}
+
+bool text_is(const struct text *t, const struct text *want)
+{
+    return t->len == want->len && (t->len == 0 || memcmp(t->p, want->p, t->len) == 0);
+}
+
+bool text_has(const struct text *t, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (size_t i = 0; i + n <= t->len; i++) {
+        if (memcmp(t->p + i, word, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void text_print(const char *what, const struct text *t)
+{
+    printf("    %s: ", what);
+    for (size_t i = 0; i < t->len && i < 1200; i++) {
+        if (t->p[i] == '\n') {
+            printf("\\n ");
+        } else if (t->p[i] >= 0x20 && t->p[i] < 0x7f) {
+            printf("%c", t->p[i]);
+        } else {
+            printf(t->p[i] == '\r' ? "\\r" : "\\x%02x", t->p[i]);
+        }
+    }
+    printf("\n");
+}
+
+/* ---- TLS, the same for all four ends ---- */
+
+#define OUT_SIZE (HB_TLS_FLIGHT_MAX + 65536u)
+
+static struct testenv tls_env;
+static struct hb_tls_lane *lane;
+static struct hb_tls_config *config[2]; /* server, client */
+static uint8_t sealed[OUT_SIZE];
+
+static void configure(struct hb_tls_config **c)
+{
+    static const uint16_t x25519 = 29;
+    struct hb_cred_store *none = hb_cred_store_new(&tls_env.env);
+
+    *c = hb_tls_config_new(&tls_env.env, HB_PROFILE_INTERMEDIATE, none);
+    hb_tls_config_verify(*c, HB_VERIFY_NONE, NULL);
+    if (hb_tls_config_versions(*c, 0x0304, 0x0304) != HB_OK ||
+        hb_tls_config_groups(*c, &x25519, 1) != HB_OK ||
+        hb_tls_config_add_psk(*c, hb_span_str("attack"), hb_span_str("0123456789abcdef0123456789abcdef")) !=
+            HB_OK) {
+        printf("no TLS\n");
+        exit(2);
+    }
+    hb_cred_store_free(&none);
+}
+
+void world_begin(void)
+{
+    testenv_init(&tls_env, 11);
+    lane = hb_tls_lane_new(&tls_env.env);
+    configure(&config[0]);
+    configure(&config[1]);
+}
+
+void world_end(void)
+{
+    hb_tls_config_free(&config[0]);
+    hb_tls_config_free(&config[1]);
+    hb_tls_lane_free(&lane);
+}
+
+struct hb_tls *tls_new(bool client)
+{
+    return client ? hb_tls_client_new(config[1], &tls_env.env, lane, NULL, hb_span(NULL, 0))
+                  : hb_tls_server_new(config[0], &tls_env.env, lane);
+}
+
+/* Takes input (perhaps none) and every event; what leaves is appended to wire, what came out to plain. */
+enum tls_result tls_run(struct hb_tls *t, struct hb_span input, struct text *wire, struct text *plain,
+                        struct hb_tls_event *event)
+{
+    struct hb_bld out = hb_bld(sealed, sizeof sealed);
+    uint8_t *exact = malloc(input.len > 0 ? input.len : 1); /* a sanitizer sees a byte too far */
+    enum tls_result result = TLS_GOES_ON;
+
+    if (exact == NULL) {
+        exit(2);
+    }
+    memcpy(exact, input.len > 0 ? input.p : (const uint8_t *)"", input.len);
+    hb_tls_input(t, exact, input.len);
+    for (enum hb_tls_ev ev = HB_TLS_READY; ev != HB_TLS_NONE;) {
+        ev = hb_tls_next(t, &out, event);
+        if (ev == HB_TLS_DATA) {
+            text_add(plain, event->data.p, event->data.len);
+        } else if (ev == HB_TLS_READY) {
+            result = TLS_READY;
+        } else if (ev == HB_TLS_FAILED) {
+            result = TLS_FAILED;
+            break;
+        }
+    }
+    text_add(wire, out.p, out.len);
+    free(exact);
+    return result;
+}
+
+void tls_say(struct hb_tls *t, struct hb_span plain, struct text *wire)
+{
+    struct hb_bld out = hb_bld(sealed, sizeof sealed);
+
+    if (plain.len > 0 && hb_tls_write(t, &plain, 1, &out) == HB_OK) {
+        text_add(wire, out.p, out.len);
+    }
+}
+
+/* ---- the network ---- */
+
+/* The next bytes of a pipe; false: there are none now. */
+static bool deliver(struct world *w, struct pipe *p, bool cut, struct hb_span *bytes)
+{
+    size_t n = p->t.len - p->done;
+
+    if (n == 0 || (cut && w->paused)) {
+        return false;
+    }
+    if (cut && w->cut < 0) {
+        n = 1;
+        w->paused = true;
+    } else if (cut && w->cut > 0 && p->done < (size_t)w->cut) {
+        n = p->done + n < (size_t)w->cut ? n : (size_t)w->cut - p->done;
+        w->paused = p->done + n == (size_t)w->cut;
+    }
+    *bytes = hb_span(p->t.p + p->done, n);
+    p->done += n;
+    return true;
+}
+
+static bool cuts_backend(const struct world *w)
+{
+    return (w->row->flags & B_STARTTLS) != 0;
+}
+
+static void client_reads(struct world *w)
+{
+    struct hb_tls_event event;
+    struct pipe *p = &w->to_client;
+
+    if (w->client_tls == NULL || !w->upgraded || p->done == p->t.len) {
+        return;
+    }
+    struct hb_span in = hb_span(p->t.p + p->done, p->t.len - p->done);
+    p->done = p->t.len;
+    enum tls_result r = tls_run(w->client_tls, in, &w->from_client.t, &w->out->inside, &event);
+    if (r == TLS_READY) {
+        struct text said = {0};
+        if (w->row->inside != NULL) {
+            words_expand(w->words, w->row->inside, &said);
+        }
+        tls_say(w->client_tls, hb_span(said.p, said.len), &w->from_client.t);
+        free(said.p);
+    }
+}
+
+static bool move(struct world *w)
+{
+    struct hb_span bytes;
+    bool moved = false;
+
+    if (deliver(w, &w->from_client, !cuts_backend(w), &bytes)) {
+        uint8_t *exact = malloc(bytes.len);
+        if (exact == NULL) {
+            exit(2);
+        }
+        memcpy(exact, bytes.p, bytes.len);
+        gate_client_reads(w, hb_span(exact, bytes.len));
+        free(exact);
+        moved = true;
+    }
+    if (w->link.open && deliver(w, &w->link.from_server, cuts_backend(w), &bytes)) {
+        uint8_t *exact = malloc(bytes.len);
+        if (exact == NULL) {
+            exit(2);
+        }
+        memcpy(exact, bytes.p, bytes.len);
+        gate_backend_reads(w, hb_span(exact, bytes.len));
+        free(exact);
+        moved = true;
+    }
+    if (w->link.open && deliver(w, &w->link.to_server, false, &bytes)) {
+        server_reads(w, bytes);
+        moved = true;
+    }
+    client_reads(w);
+    return moved;
+}
+
+static void pump(struct world *w)
+{
+    do {
+        w->paused = false;
+        while (move(w)) {
+        }
+    } while (w->paused);
+}
+
+/* ---- what must hold, whatever the row is about ---- */
+
+void world_broken(struct world *w, const char *what)
+{
+    if (!w->out->failed) {
+        printf("%s %s (%s), cut %ld: %s\n", w->row->id, w->words->scheme, w->row->what, w->cut, what);
+    }
+    w->out->failed = true;
+}
+
+/* Behind the go-ahead there are TLS records and nothing else (ATK-04, GEN-05). */
+static void only_records(struct world *w)
+{
+    const struct text *t = &w->to_client.t;
+
+    for (size_t at = w->mark; w->upgraded && at < t->len;) {
+        size_t n = t->len - at < 5 ? 0 : 5 + (size_t)t->p[at + 3] * 256 + t->p[at + 4];
+        if (n == 0 || t->p[at] < 20 || t->p[at] > 23 || t->p[at + 1] != 3 || at + n > t->len) {
+            world_broken(w, "behind the go-ahead stands something else than TLS");
+            return;
+        }
+        at += n;
+    }
+}
+
+/* In clear a backend behind STARTTLS hears the dialogue's words, or a part of them and a goodbye. */
+static void dial_words_only(struct world *w)
+{
+    static const char *const goodbyes[] = {"h5 LOGOUT\r\n", "h2 LOGOUT\r\n", "LOGOUT\r\n", "QUIT\r\n"};
+    size_t len = w->out->b_clear.len;
+    const char *dial = w->words->dial_clear;
+    const char *said = (const char *)w->out->b_clear.p;
+
+    for (size_t i = 0; i < sizeof goodbyes / sizeof goodbyes[0]; i++) {
+        size_t n = strlen(goodbyes[i]);
+        if (len >= n && memcmp(said + len - n, goodbyes[i], n) == 0) {
+            len -= n;
+            break;
+        }
+    }
+    if (len > strlen(dial) || (len > 0 && memcmp(said, dial, len) != 0)) {
+        world_broken(w, "the backend heard in clear what is no part of the dialogue");
+    }
+}
+
+static void nowhere(struct world *w, const char *word, bool client_too)
+{
+    const struct outcome *o = w->out;
+
+    if (text_has(&o->b_clear, word) || text_has(&o->b_inside, word) ||
+        (client_too && (text_has(&o->clear, word) || text_has(&o->inside, word)))) {
+        world_broken(w, word);
+    }
+}
+
+static void promises(struct world *w)
+{
+    const struct row *r = w->row;
+
+    only_records(w);
+    nowhere(w, "BEHIND", true);
+    if ((r->flags & OPTIONAL) == 0) {
+        nowhere(w, "CLEAR", false);
+    }
+    if (w->out->num_links > 1 && text_has(&w->out->b_session, "CLEAR")) {
+        world_broken(w, "what was said in clear reached the backend inside TLS");
+    }
+    if ((r->flags & B_STARTTLS) != 0) {
+        dial_words_only(w);
+    }
+    bool in_clear = r->trick != TRICK_UPGRADING && text_has(&w->out->clear, "PUSHED");
+    if (r->trick != TRICK_NONE && (in_clear || text_has(&w->out->inside, "PUSHED"))) {
+        world_broken(w, "what was pushed in clear reached the client");
+    }
+}
+
+/* ---- a run ---- */
+
+void world_run(const struct row *row, const struct words *words, long cut, size_t *len, size_t *boundary,
+               struct outcome *out)
+{
+    struct world w = {.row = row, .words = words, .cut = cut, .out = out};
+    struct hb_tls_event event;
+    struct text nothing = {0};
+
+    memset(out, 0, sizeof *out);
+    out->alert = -1;
+    testenv_init(&w.t, 3);
+    words_expand(words, row->clear, &w.from_client.t);
+    *boundary = w.from_client.t.len;
+    if ((row->flags & B_STARTTLS) == 0) {
+        words_expand(words, row->trick == TRICK_NONE && row->behind != NULL ? row->behind : "",
+                     &w.from_client.t);
+    }
+    if ((row->flags & HELLO_BEHIND) != 0) { /* the ClientHello, and then what is behind */
+        struct text behind = {0};
+        text_add(&behind, w.from_client.t.p + *boundary, w.from_client.t.len - *boundary);
+        w.from_client.t.len = *boundary;
+        w.client_tls = tls_new(true);
+        (void)tls_run(w.client_tls, hb_span(NULL, 0), &w.from_client.t, &nothing, &event);
+        *boundary = w.from_client.t.len;
+        text_add(&w.from_client.t, behind.p, behind.len);
+        free(behind.p);
+    }
+    *len = w.from_client.t.len;
+    gate_begin(&w);
+    pump(&w);
+    if (w.upgraded && w.client_tls == NULL && !w.ended && (row->flags & NO_HANDSHAKE) == 0) {
+        w.client_tls = tls_new(true);
+        (void)tls_run(w.client_tls, hb_span(NULL, 0), &w.from_client.t, &nothing, &event);
+        pump(&w);
+    }
+    if (cuts_backend(&w)) {
+        *len = w.clear_said;
+        *boundary = w.behind_at;
+    }
+    out->code = w.code;
+    text_add(&out->clear, w.to_client.t.p, w.upgraded ? w.mark : w.to_client.t.len);
+    promises(&w);
+    gate_end(&w);
+    hb_tls_free(&w.client_tls);
+    free(w.from_client.t.p);
+    free(w.to_client.t.p);
+    if (w.t.held != 0) {
+        world_broken(&w, "memory was not given back");
+    }
+}
+
+void outcome_free(struct outcome *o)
+{
+    free(o->clear.p);
+    free(o->inside.p);
+    free(o->b_clear.p);
+    free(o->b_inside.p);
+    free(o->b_session.p);
+}
+
+bool outcome_same(const struct outcome *a, const struct outcome *b)
+{
+    return a->code == b->code && a->alert == b->alert && a->num_links == b->num_links &&
+           text_is(&a->clear, &b->clear) && text_is(&a->inside, &b->inside) &&
+           text_is(&a->b_clear, &b->b_clear) && text_is(&a->b_inside, &b->b_inside) &&
+           text_is(&a->b_session, &b->b_session);
+}

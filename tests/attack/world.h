@@ -1,0 +1,76 @@
+/* world.h: what the parts of a run share (tests/attack alone): the network and the client (world.c), the
+ * gateway (gate.c), the backend (server.c). */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "attack.h"
+
+struct pipe {
+    struct text t;
+    size_t done; /* bytes delivered */
+};
+
+/* The link to the backend, and the backend at its end. */
+struct link {
+    struct pipe to_server, from_server;
+    bool open;
+    /* the gateway's end */
+    struct hb_peer *peer; /* owned; NULL: the session has the link */
+    struct hb_tls *tls;   /* owned */
+    bool handshake;
+    /* the server's */
+    struct hb_tls *server_tls; /* owned */
+    struct text in;            /* plaintext that is no whole line yet */
+    bool wants_tls, secured, refused_list;
+};
+
+enum phase { AT_CLEAR, AT_UPGRADING, AT_HANDSHAKE, AT_SECURE, AT_RELAY };
+
+struct world {
+    const struct row *row;
+    const struct words *words;
+    struct outcome *out;
+    struct testenv t;
+    long cut;
+    bool paused;
+    /* the client */
+    struct pipe from_client, to_client;
+    struct hb_tls *client_tls; /* owned */
+    /* the gateway */
+    struct hb_proto_settings set;
+    struct hb_peer_settings peer_set;
+    struct hb_proto_session *ps;
+    struct hb_tls *gate_tls; /* owned */
+    struct text held[2];     /* by enum hb_proto_side */
+    struct link link;
+    enum phase phase;
+    bool connect_wanted, ended, upgraded;
+    size_t mark; /* bytes to the client up to the go-ahead's end */
+    enum hb_code code;
+    /* the backend */
+    size_t clear_said, behind_at; /* bytes said in clear on the first link; where row->behind begins */
+    bool first_link_over;
+};
+
+enum tls_result { TLS_GOES_ON, TLS_READY, TLS_FAILED };
+
+void world_begin(void);
+void world_end(void);
+void world_broken(struct world *w, const char *what);
+struct hb_tls *tls_new(bool client);
+enum tls_result tls_run(struct hb_tls *t, struct hb_span input, struct text *wire, struct text *plain,
+                        struct hb_tls_event *event);
+void tls_say(struct hb_tls *t, struct hb_span plain, struct text *wire);
+
+/* gate.c */
+extern bool gate_faulty; /* keeps what is behind STARTTLS for inside TLS, as so many servers did (ATK-01) */
+void gate_begin(struct world *w);
+void gate_client_reads(struct world *w, struct hb_span bytes);
+void gate_backend_reads(struct world *w, struct hb_span bytes);
+void gate_end(struct world *w);
+
+/* server.c */
+void server_greets(struct world *w);
+void server_reads(struct world *w, struct hb_span bytes);
+
+#endif
