@@ -1,4 +1,4 @@
-"""Processes: who holds keys, what a worker has given up, deaths under load, reload, drain, `hauberk ctl`."""
+"""Processes: who holds keys, what a worker has given up, reload, drain, `hauberk ctl`. Deaths and reloads under load: ../faults."""
 import base64
 import os
 import pathlib
@@ -121,37 +121,6 @@ def subject(w, port):
     der = c.sock.getpeercert(True)
     c.close()
     return der
-
-
-class Load(threading.Thread):
-    """Sessions one behind another until told to end: counts them, and keeps what went wrong."""
-
-    def __init__(self, w, port, scheme='imap', tolerant=False):
-        super().__init__(daemon=True)
-        self.w, self.port, self.scheme, self.tolerant = w, port, scheme, tolerant
-        self.good, self.bad, self.over = 0, [], False
-        self.start()
-
-    def run(self):
-        while not self.over:
-            try:
-                c = upgrade(self.w, self.port, self.scheme)
-                login_imap(c)
-                c.send('n NOOP\r\n')
-                c.until('n ')
-                c.send('z LOGOUT\r\n')
-                c.until('z ')
-                c.close()
-                self.good += 1
-            except (OSError, Failure) as e:
-                self.bad.append(repr(e))
-                if self.tolerant:
-                    time.sleep(0.05)
-
-    def end(self):
-        self.over = True
-        self.join(30)
-        check(not self.is_alive(), 'the load did not end')
 
 
 # ---- what a process has given up, who holds keys ----
@@ -314,60 +283,6 @@ def unix_backend_from_the_sandbox(w, server):
 # ---- deaths ----
 
 @with_server
-def worker_killed_under_load(w, server):
-    """Its sessions end, the others' go on, and a new one serves within a second."""
-    with Setup(w, server, 'imap', workers=2) as g:
-        held = []
-        for _ in range(12):
-            c = upgrade(w, g.port('imap'), 'imap')
-            login_imap(c)
-            held.append(c)
-        before = g.status()['worker']
-        check(all(p['sessions'] > 0 for p in before), f'both workers have sessions: {before}')
-        victim = before[0]
-        os.kill(victim['pid'], signal.SIGKILL)
-        start = time.monotonic()
-        wait_for('a new worker', lambda: (s := g.status()['worker'][0]).get('pid', victim['pid']) != victim['pid'] and s.get('generation') == 1)
-        print(f'     a new worker serves after {time.monotonic() - start:.2f} s')
-        alive = 0
-        for c in held:
-            try:
-                c.send('n NOOP\r\n')
-                c.until('n ')
-                alive += 1
-            except (OSError, Failure):
-                pass
-        equal(alive, before[1]['sessions'], 'sessions of the other worker that go on')
-        for _ in range(8):
-            c = upgrade(w, g.port('imap'), 'imap')
-            login_imap(c)
-            c.close()
-        equal(len(g.events('worker.died')), 1, 'the log says so, once')
-
-
-@with_server
-def keeper_killed_under_load(w, server):
-    """Handshakes wait and go on when it is back; sessions notice nothing."""
-    with Setup(w, server, 'imap', workers=2) as g:
-        c = upgrade(w, g.port('imap'), 'imap')
-        login_imap(c)
-        loads = [Load(w, g.port('imap')) for _ in range(3)]
-        time.sleep(0.5)
-        for n in range(3):
-            old = g.pids('keeper')
-            os.kill(old[n % len(old)], signal.SIGKILL)
-            wait_for('a new keeper', lambda: len(now := g.pids('keeper')) == len(old) and now != old)
-            time.sleep(0.3)
-        for load in loads:
-            load.end()
-        c.send('n NOOP\r\n')
-        c.until('n ')
-        equal([b for load in loads for b in load.bad], [], 'sessions that were lost')
-        print(f'     {sum(load.good for load in loads)} sessions while the keeper was killed 3 times; lost: 0')
-        equal(len(g.events('process.died')), 3, 'the log says so')
-
-
-@with_server
 def crash_loop_is_held_back(w, server):
     with Setup(w, server, 'imap') as g:
         for n in range(4):
@@ -500,42 +415,6 @@ def tickets_survive_a_reload(w, server):
         equal(resumed, 6, 'handshakes that were resumed, at whichever worker')
 
 
-@with_server
-def reloads_under_load(w, server):
-    """50 reloads with sessions beginning all the time and others idle through all of them: none refused, none cut."""
-    with Setup(w, server, 'imap', workers=2) as g:
-        idle = []
-        for _ in range(30):
-            c = upgrade(w, g.port('imap'), 'imap')
-            login_imap(c)
-            idle.append(c)
-        before = set(g.pids('worker') + g.pids('keeper'))
-        loads = [Load(w, g.port('imap')) for _ in range(3)]
-        for n in range(50):
-            if n % 2:
-                g.schemes['pop3'] = (g.schemes.get('pop3', (free_port(), 0))[0], server.port['pop3'])
-            else:
-                g.schemes.pop('pop3', None)
-            g.write(connect=3 + n)
-            code, text = g.ctl('reload')
-            equal(code, 0, f'reload {n}: {text}')
-        for load in loads:
-            load.end()
-        cut = 0
-        for c in idle:
-            try:
-                c.send('n NOOP\r\n')
-                c.until('n ')
-            except (OSError, Failure):
-                cut += 1
-            c.close()
-        lost = [b for load in loads for b in load.bad]
-        print(f'     50 reloads, {sum(load.good for load in loads)} sessions meanwhile, 30 idle: {len(lost)} refused or cut, {cut} idle ones cut')
-        equal((lost, cut), ([], 0), 'sessions lost')
-        equal(set(g.pids('worker') + g.pids('keeper')), before, 'the same processes throughout')
-        equal(g.status()['supervisor'][0]['generation'], 51, 'generation')
-
-
 # ---- ctl ----
 
 @with_server
@@ -581,6 +460,6 @@ def second_gateway_on_a_control_socket(w, server):
 
 
 CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, unix_backend_from_the_sandbox,
-         worker_killed_under_load, keeper_killed_under_load, crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
-         changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, reloads_under_load, drain_by_order, nobody_to_talk_to,
+         crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
+         changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, drain_by_order, nobody_to_talk_to,
          second_gateway_on_a_control_socket]

@@ -1,0 +1,94 @@
+"""New configurations and certificates under load, good ones and bad ones."""
+import os
+import shutil
+import signal
+import threading
+
+from cases_processes import Setup, subject, wait_for
+from deaths import pid_of
+from load import Load
+from support import check, equal, free_port
+
+
+def fifty(w, echo):
+    """A listener comes and goes, a timeout changes; none refused, none cut, and the same processes throughout."""
+    with Setup(w, echo, 'imap', workers=2) as g:
+        before = set(g.pids('worker') + g.pids('keeper'))
+        load, second = Load(w, g.port('imap'), 16, 4), (free_port(), echo.port['imap'])
+        for n in range(50):
+            if n % 2:
+                g.schemes['imaps'] = second
+            else:
+                g.schemes.pop('imaps', None)
+            g.write(connect=3 + n)
+            code, text = g.ctl('reload')
+            equal(code, 0, f'reload {n}: {text}')
+        load.moves()
+        outcome = load.end()
+        equal(set(g.pids('worker') + g.pids('keeper')), before, 'the same processes throughout')
+        equal(g.status()['supervisor'][0]['generation'], 51, 'generation')
+        return outcome
+
+
+def keeper_killed(w, echo):
+    """Its successor has the keys of every generation that a session may still ask for."""
+    with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
+        load, said = Load(w, g.port('imap'), 8, 6), []
+        for n in range(6):
+            g.certificate(('rsa2048', 'ecdsa-p256')[n % 2])
+            victim = wait_for('the keeper', lambda n=n: pid_of(g, 'keeper', n % 2))
+            asking = threading.Thread(target=lambda: said.append(g.ctl('reload')))
+            asking.start()
+            os.kill(victim, signal.SIGKILL)
+            asking.join()
+            wait_for('a new keeper', lambda n=n, v=victim: pid_of(g, 'keeper', n % 2) not in (None, v))
+        g.certificate('ecdsa-p256')
+        wait_for('the last certificate', lambda: g.ctl('reload')[0] == 0)
+        load.moves()
+        outcome = load.end()
+        check(all(code == 0 for code, _ in said if 'under way' not in _), f'reloads: {said}')
+        return outcome
+
+
+def damage(g, w):
+    """name: what is done to the files of the certificate"""
+    chain, key = g.folder / 'chain.pem', g.folder / 'key.pem'
+    text = chain.read_text()
+    return {'another key': lambda: shutil.copy(w.certs / 'other.key', key),
+            'expired': lambda: g.certificate('expired'),
+            'cut off': lambda: chain.write_text(text[:len(text) // 2]),
+            'empty': lambda: chain.write_text(''),
+            'no PEM': lambda: chain.write_bytes(os.urandom(2000)),
+            'a folder': lambda: (chain.unlink(), chain.mkdir()),
+            'gone': lambda: chain.unlink(),
+            'key gone': lambda: key.unlink(),
+            'key cut off': lambda: key.write_text(key.read_text()[:100])}
+
+
+def bad_certificate(w, echo):
+    """Found by itself or by an order: refused with the reason, the old one goes on; repaired, it is taken up."""
+    with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
+        first, load = subject(w, g.port('imap')), Load(w, g.port('imap'))
+        for n, (name, do) in enumerate(damage(g, w).items()):
+            refused = len(g.events('reload.refused'))
+            do()
+            if n % 2:
+                code, text = g.ctl('reload')
+                check(code == 1 and 'generation 1 goes on' in text and 'pem' in text, f'{name}: {code} {text}')
+            wait_for(f'{name}: a refusal', lambda r=refused: len(g.events('reload.refused')) > r)
+            equal(subject(w, g.port('imap')), first, f'{name}: the certificate that is shown')
+            if (g.folder / 'chain.pem').is_dir():
+                (g.folder / 'chain.pem').rmdir()
+            g.certificate('ecdsa-p256')
+            equal(g.ctl('reload')[0], 0, f'{name}: repaired')
+        g.certificate('rsa2048')
+        wait_for('a good one', lambda: subject(w, g.port('imap')) != first)
+        g.certificate('ecdsa-p256')
+        wait_for('the first one again', lambda: subject(w, g.port('imap')) == first)
+        load.moves()
+        return load.end()
+
+
+ROWS = [('50 reloads under load', fifty), ('reload while a keeper is killed, six times', keeper_killed),
+        ('certificate replaced by a bad one, nine ways', bad_certificate)]
+LONG = []
