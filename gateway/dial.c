@@ -179,6 +179,12 @@ void gw_dial_secured(struct gw_session *s)
     take(s, step, hb_span(NULL, 0));
 }
 
+void gw_dial_injected(struct gw_session *s)
+{
+    gw_log_backend_dialogue(s, HB_E_PEER_INJECTION, hb_peer_said(s->dial->peer), false);
+    gw_session_backend_failed(s, HB_E_PEER_INJECTION);
+}
+
 void gw_dial_silent(struct gw_session *s)
 {
     struct hb_peer_sink mem;

@@ -17,6 +17,8 @@ void gw_dial_begin(struct gw_session *s);
 void gw_dial_data(struct gw_session *s, struct hb_span bytes);
 /* TLS is up: the dialogue begins again, inside. */
 void gw_dial_secured(struct gw_session *s);
+/* Where TLS should begin stands something else: the link fails as if it had come with the go-ahead. */
+void gw_dial_injected(struct gw_session *s);
 /* Nothing came in time. */
 void gw_dial_silent(struct gw_session *s);
 /* True while TLS is being set up: bytes are the engine's, and so is the deadline. */

@@ -70,8 +70,8 @@ static void tls_failed(struct gw_session *s, const struct hb_tls_event *event)
     enum hb_code why = event->code;
 
     note_server_name(s);
-    if (why == HB_E_TLS_NOT_TLS && s->residue) {
-        why = HB_E_PROTO_INJECTION;
+    if (why == HB_E_TLS_NOT_TLS && !s->lc->implicit) {
+        why = HB_E_PROTO_INJECTION; /* behind STARTTLS, in its segment or the next (ATK-01) */
         gw_log_injection(s, 0);
     }
     s->abort_backend = s->phase == PH_RELAY || s->phase == PH_SECURE;

@@ -165,7 +165,6 @@ void gw_turn_carry(struct gw_session *s, enum hb_proto_side from, struct hb_prot
         } else if (from == HB_FROM_CLIENT) {
             gw_turn_hold(s, &s->client, rest); /* the residue: for the TLS engine, never for the protocol */
         }
-        s->residue = hb_buf_len(&s->client.held) > 0;
         s->await_greeting = false;
         s->phase = PH_UPGRADING;
         hb_buf_clear(&s->backend.held, s->w->env); /* said in clear: worth nothing now (GEN-05, GEN-08) */

@@ -3,6 +3,7 @@
  * closed). */
 #include "upstream_tls.h"
 
+#include "dial.h"
 #include "log.h"
 #include "session_log.h"
 #include "signer.h"
@@ -56,6 +57,21 @@ static void keep(struct gw_session *s, struct hb_span session)
     }
 }
 
+/* Something else than TLS. Behind a go-ahead that is an attack, in its segment or the next (CLI-01, ATK-05).
+ */
+static void failed(struct gw_session *s, struct hb_tls_event event)
+{
+    bool not_tls = event.code == HB_E_TLS_NOT_TLS;
+
+    if (not_tls && s->dial != NULL) {
+        gw_dial_injected(s);
+        return;
+    }
+    event.code = not_tls ? HB_E_PEER_PLAINTEXT : event.code; /* CLI-12 */
+    gw_log_backend_tls(s, &event);
+    gw_session_backend_failed(s, event.code);
+}
+
 void gw_upstream_tls_events(struct gw_session *s)
 {
     struct gw_worker *w = s->w;
@@ -90,8 +106,7 @@ void gw_upstream_tls_events(struct gw_session *s)
             gw_session_backend_said_bye(s);
             break;
         case HB_TLS_FAILED:
-            gw_log_backend_tls(s, &event);
-            gw_session_backend_failed(s, event.code);
+            failed(s, event);
             return;
         }
     }

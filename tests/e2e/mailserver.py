@@ -8,13 +8,16 @@ MailServer(faults={...}) changes its behaviour:
     'close_at'  closes when a line holds this text         'starttls'  advertises STARTTLS of its own
     'tls'       an SSLContext: STARTTLS works; nobody logs in before it. With it:
     'behind'    bytes right behind the go-ahead            'answer'    bytes instead of the go-ahead
-    'hidden'    STARTTLS works and is not listed
+    'hidden'    STARTTLS works and is not listed         'cut'       where 'answer' and 'behind' are sent apart
 """
 import base64
+import fcntl
 import hashlib
 import hmac
 import re
 import socket
+import struct
+import termios
 import threading
 import time
 
@@ -25,6 +28,14 @@ MESSAGES = [
      f'Message-ID: <{i}@example.org>\r\n\r\n{text}\r\n').encode()
     for i, (subject, text) in enumerate([('Hello', 'The first message.'), ('Mail and mail', 'A hauberk is a coat of mail.'),
                                          ('Dots', '.\r\n..\r\nlines that begin with dots')], 1)]
+
+
+def apart(sock):
+    """Waits until the other end's system has all that was sent, and its program most likely, too: what is sent next is a
+    segment, and a read, of its own."""
+    while struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, b'\0' * 4))[0] > 0:
+        time.sleep(0.0002)
+    time.sleep(0.001)
 
 
 class Gone(Exception):
@@ -79,7 +90,10 @@ class Connection:
 
     def start_tls(self, answer):
         faults = self.server.faults
-        self.send(faults.get('answer', answer.encode() + b'\r\n') + faults.get('behind', b''))
+        said = faults.get('answer', answer.encode() + b'\r\n') + faults.get('behind', b'')
+        self.send(said[:faults.get('cut', 0)])
+        apart(self.sock)
+        self.send(said[faults.get('cut', 0):])
         self.sock = faults['tls'].wrap_socket(self.sock, server_side=True)
         self.buffer, self.tls = b'', True
 

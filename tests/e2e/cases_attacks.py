@@ -1,0 +1,176 @@
+"""Attacks on STARTTLS over sockets, cut at each byte, the two parts sent apart: one outcome, its event, its counter.
+
+tests/attack plays every attack at every cut without sockets; here the program itself is asked, for those where it matters
+which bytes come with which read (SEC-01, SEC-09, ATK-01 to ATK-07), and what reached the backend is compared byte by byte."""
+import ssl
+import time
+
+from cases_policy import listeners
+from cases_sight import get, parse
+from cases_upstream import IN_CLEAR, server_context, trust
+from mailserver import MailServer, apart
+from support import Failure, Gateway, Line, check, equal, free_port, wait_port
+
+# what comes before STARTTLS, STARTTLS, its answers up to the go-ahead, a command that must never be seen
+CLIENTS = {
+    'imap': (b'', b's STARTTLS\r\n', b's OK Begin TLS negotiation now\r\n', b'n XBEHIND\r\n'),
+    'pop3': (b'CAPA\r\n', b'STLS\r\n', b'+OK Capability list follows\r\nSTLS\r\n.\r\n+OK Begin TLS negotiation\r\n', b'XBEHIND\r\n'),
+    'smtp': (b'EHLO c\r\n', b'STARTTLS\r\n', b'250-mail.test\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n', b'NOOP BEHIND\r\n'),
+    'submission': (b'EHLO c\r\n', b'STARTTLS\r\n', b'250-mail.test\r\n250 STARTTLS\r\n220 2.0.0 Ready to start TLS\r\n',
+                   b'NOOP BEHIND\r\n'),
+    'lmtp': (b'LHLO c\r\n', b'STARTTLS\r\n', b'250-mail.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n'
+             b'220 2.0.0 Ready to start TLS\r\n', b'NOOP BEHIND\r\n'),
+    'acap': (b'', b's STARTTLS\r\n', b's OK "Begin TLS negotiation now"\r\n', b'n XBEHIND\r\n'),
+    'sieve': (b'', b'STARTTLS\r\n', b'OK "Begin TLS negotiation now"\r\n', b'NOOP "BEHIND"\r\n'),
+    'nntp': (b'', b'STARTTLS\r\n', b'382 Continue with TLS negotiation\r\n', b'HELP BEHIND\r\n'),
+    'http': (b'', b'OPTIONS * HTTP/1.1\r\nHost: m\r\nUpgrade: TLS/1.0\r\nConnection: Upgrade\r\n\r\n',
+             b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.0, HTTP/1.1\r\nConnection: Upgrade\r\n\r\n',
+             b'GET /BEHIND HTTP/1.1\r\nHost: m\r\n\r\n'),
+}
+ALERT = b'\x15\x03'  # ... and its level and description
+LEGS = ('imap', 'pop3', 'smtp', 'acap')  # where the embedded server knows STARTTLS
+
+
+def counted(port, event, want, seconds=15):
+    """The counter of an event, once it stands at what is wanted (the last session may still be closing)."""
+    end = time.monotonic() + seconds
+    while True:
+        got = parse(get(port, '/metrics')[2])[f'hauberk_events_total{{event="{event}"}}']
+        if got == want:
+            return
+        if got > want or time.monotonic() > end:
+            raise Failure(f'{event}: the counter says {got}, and {want} happened')
+        time.sleep(0.05)
+
+
+def greeted(port, scheme):
+    c = Line(port)
+    if scheme != 'http':
+        c.until('OK' if scheme == 'sieve' else '')
+    return c
+
+
+def backends(server):
+    return [(s, server.port[{'submission': 'smtp', 'lmtp': 'smtp', 'http': 'imap'}.get(s, s)]) for s in CLIENTS]
+
+
+def injection_at_every_cut(w):
+    """ATK-01, ATK-02, SEC-01, GEN-03: however the bytes come, it is injection: the alert, the event, the counter, no backend."""
+    server, metrics, played = MailServer(), free_port(), 0
+    with Gateway(w, backends(server), '--metrics', f'127.0.0.1:{metrics}') as g:
+        wait_port(metrics)
+        for scheme, (hello, starttls, answer, command) in CLIENTS.items():
+            for behind in (command, b'BEH', b'\n'):
+                stream = hello + starttls + behind
+                first = 0 if behind == command else len(hello + starttls) - 1
+                for cut in range(first, len(stream)):
+                    c = greeted(g.port(scheme), scheme)
+                    c.send(stream[:cut])
+                    apart(c.sock)
+                    try:
+                        c.send(stream[cut:])
+                    except OSError:
+                        pass  # it has closed: nobody waits for the second half of an attack
+                    got = c.rest()
+                    c.close()
+                    played += 1
+                    equal(got[:len(answer)], answer, f'{scheme}, cut {cut}: in clear')
+                    alert = got[len(answer):]
+                    check(len(alert) == 7 and alert[:2] == ALERT and alert[5:] == b'\x02\x0a', f'{scheme}, cut {cut}: {alert!r}')
+        counted(metrics, 'starttls.injection', played)
+        equal(len(g.events('starttls.injection')), played, 'events')
+        equal({e['code'] for e in g.events('session.end') if e['bytes_in'] > 0}, {'PROTO_INJECTION'}, 'codes')
+        equal(sum(server.connections.values()), 0, 'links to a backend')
+    server.stop()
+
+
+def backend_injection_at_every_cut(w):
+    """ATK-05, ATK-06, SEC-01, CLI-01: the same toward a backend: the event, the counter, and no byte of it to the client."""
+    go = {'imap': b'h2 OK go\r\n', 'pop3': b'+OK go\r\n', 'smtp': b'220 go\r\n', 'acap': b'h1 OK "go"\r\n'}
+    behind = {'imap': b'* CAPABILITY PUSHED\r\nh3 OK\r\n', 'pop3': b'+OK PUSHED\r\n', 'smtp': b'250 PUSHED\r\n', 'acap': b'* ACAP (PUSHED)\r\n'}
+    server, metrics, played = MailServer({'tls': server_context(w)}), free_port(), 0
+    with Gateway(w, [(s + 's', f'{s}+starttls://127.0.0.1:{server.port[s]}') for s in LEGS], *trust(w),
+                 '--metrics', f'127.0.0.1:{metrics}') as g:
+        wait_port(metrics)
+        probes = dict(server.in_clear)
+        for scheme in LEGS:
+            for cut in range(len(go[scheme] + behind[scheme])):
+                server.faults.update(answer=go[scheme], behind=behind[scheme], cut=cut)
+                c = Line(g.port(scheme + 's'))
+                c.start_tls(w.client_context())
+                got = c.rest()
+                c.close()
+                played += 1
+                check(b'PUSHED' not in got, f'{scheme}, cut {cut}: the client got {got!r}')
+        counted(metrics, 'backend.injection', played)
+        equal(len(g.events('backend.injection')), played, 'events')
+        equal([e['code'] for e in g.events('session.end')].count('PEER_INJECTION'), played, 'codes')
+        for scheme in LEGS:
+            heard = server.in_clear[scheme][len(probes[scheme]):]
+            check(heard.replace(IN_CLEAR[scheme], b'') == b'', f'{scheme}: in clear {heard[:200]!r}')
+    server.stop()
+
+
+class Drip:
+    """TLS whose every byte is a segment of its own."""
+
+    def __init__(self, line, context):
+        self.line, self.inward, self.outward = line, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.inward, self.outward, server_hostname='mail.test')
+        self.do(self.tls.do_handshake)
+
+    def flush(self):
+        data = self.outward.read()
+        for i in range(len(data)):
+            self.line.sock.sendall(data[i:i + 1])
+
+    def do(self, step, *args):
+        while True:
+            try:
+                result = step(*args)
+                self.flush()
+                return result
+            except ssl.SSLWantReadError:
+                self.flush()
+                data = self.line.sock.recv(65536)
+                if not data:
+                    raise Failure('the connection ended inside TLS') from None
+                self.inward.write(data)
+
+    def until(self, word):
+        data = b''
+        while word not in data:
+            data += self.do(self.tls.read, 65536)
+        return data
+
+
+def what_reaches_the_backend(w):
+    """ATK-03, ATK-07, ATK-10, SEC-03: said in clear: nothing arrives; inside TLS, a byte in each segment: all, and nothing else."""
+    asks = {'imap': (b'i LIST "" "INSIDE"\r\n', b'i BAD'), 'pop3': (b'USER INSIDE\r\n', b'+OK'), 'smtp': (b'EHLO INSIDE\r\n', b'250 '),
+            'acap': (b'i NOOP\r\n', b'i OK')}
+    fixation = {'imap': b'f LOGIN CLEAR CLEAR\r\n', 'pop3': b'USER CLEAR\r\nPASS CLEAR\r\n',
+                'smtp': b'EHLO CLEAR\r\nMAIL FROM:<CLEAR@b>\r\nRCPT TO:<CLEAR@b>\r\nDATA\r\n', 'acap': b'f AUTHENTICATE "PLAIN" "CLEAR"\r\n'}
+    dial = {'imap': b'h3 CAPABILITY\r\n', 'pop3': b'CAPA\r\n', 'smtp': b'EHLO mail.test\r\n', 'acap': b''}
+    for legs in ('clear', 'starttls'):
+        server = MailServer({'tls': server_context(w)} if legs == 'starttls' else None)
+        urls = listeners(server, *LEGS) if legs == 'clear' else [(s, f'{s}+starttls://127.0.0.1:{server.port[s]}') for s in LEGS]
+        with Gateway(w, urls, *(trust(w) if legs == 'starttls' else ())) as g:
+            for scheme in LEGS:
+                hello, starttls, answer, _ = CLIENTS[scheme]
+                c = greeted(g.port(scheme), scheme)
+                for i in range(len(fixation[scheme])):
+                    c.sock.sendall(fixation[scheme][i:i + 1])
+                c.sock.sendall(hello + starttls)
+                got = b''
+                while not got.endswith(answer):
+                    got += c.sock.recv(65536)
+                tls = Drip(c, w.client_context())
+                ask, want = asks[scheme]
+                tls.do(tls.tls.write, ask)
+                tls.until(want)
+                c.close()
+                equal(server.received[scheme], (IN_CLEAR[scheme] + dial[scheme] if legs == 'starttls' else b'') + ask, f'{scheme}, {legs}: at the backend')
+        server.stop()
+
+
+CASES = [injection_at_every_cut, backend_injection_at_every_cut, what_reaches_the_backend]
