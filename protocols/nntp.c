@@ -62,10 +62,10 @@ static bool bye_later(const struct hb_proto_session *s)
     return true; /* R13: in answer to the next command */
 }
 
-/* The answer that the backend's 383 asked for. */
+/* The answer that the backend's 383 asked for, or a TAKETHIS: does an article follow, or a command? */
 static bool needs_line(const struct hb_proto_session *s)
 {
-    return s->u.nntp.sasl;
+    return s->u.nntp.sasl || s->u.nntp.lost;
 }
 
 static void too_long(struct hb_proto_session *s, struct hb_span head)
@@ -333,7 +333,7 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     }
     if (too_big) {
         too_long(s, line);
-        return hb_bad_command(s);
+        return takethis ? hb_end(s, HB_E_PROTO_LINE_TOO_LONG) : hb_bad_command(s);
     }
     if (unclear) { /* does an article follow, or a command? */
         hb_say(s, no_tag, TAKE_WHICH);
@@ -398,9 +398,6 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     struct hb_nntp_state *t = state(s);
     struct hb_span line;
 
-    if (t->lost) {
-        return hb_end(s, HB_E_PROTO_SYNTAX);
-    }
     if (t->article) {
         return article(s, in);
     }
@@ -409,8 +406,8 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
         return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
     }
     enum hb_unit unit = hb_client_line(s, in, LINE_MAX_SASL, &line);
-    if (unit != HB_UNIT_NEXT || t->lost) {
-        return t->lost ? hb_end(s, HB_E_PROTO_SYNTAX) : unit;
+    if (unit != HB_UNIT_NEXT) {
+        return unit;
     }
     if (t->sasl) { /* data of the exchange, whatever it looks like (NNTP-09) */
         t->sasl_due = false;

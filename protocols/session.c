@@ -159,6 +159,11 @@ static bool speaks_http(const struct hb_proto_session *s, struct hb_span line)
            (by_version ? hb_has_http_version(line) : hb_looks_like_http(line));
 }
 
+static bool needs_line(const struct hb_proto_session *s)
+{
+    return s->row->needs_line != NULL && s->row->needs_line(s);
+}
+
 static enum hb_unit reject_line(struct hb_proto_session *s, enum hb_line_status status, struct hb_span head)
 {
     if (speaks_http(s, head)) {
@@ -188,13 +193,13 @@ enum hb_unit hb_client_line(struct hb_proto_session *s, struct hb_span *in, size
         if (status == HB_LINE_NO_MEMORY) {
             return hb_end(s, HB_E_NO_MEMORY);
         }
-        bool needed = s->row->needs_line != NULL && s->row->needs_line(s);
+        bool needed = needs_line(s);
         if (!needed && s->row->busy != NULL && s->row->busy(s)) {
             return HB_UNIT_WAIT; /* the answer comes in its turn */
         }
         enum hb_unit end = reject_line(s, status, *line);
-        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG || needed) {
-            return end;
+        if (status != HB_LINE_TOO_LONG || s->why != HB_E_PROTO_LINE_TOO_LONG || needed || needs_line(s)) {
+            return end; /* the protocol may know it from the line's beginning only */
         }
         hb_client_done(s, in); /* dropped whole, answered, and on to the next one (GEN-18) */
         if (hb_bad_command(s) == HB_UNIT_CLOSE) {

@@ -99,7 +99,7 @@ struct hb_nntp_state {
     bool sasl;           /* an AUTHINFO SASL exchange: one client line for each 383 */
     bool sasl_due;
     bool layered;        /* its mechanism may wrap the stream */
-    bool lost;           /* a TAKETHIS that was too long: what follows is an article, or not */
+    bool lost;           /* a TAKETHIS was too long: what follows is an article, or not */
     bool streaming;      /* the backend takes TAKETHIS */
     bool reader;         /* MODE READER succeeded */
     bool told_reader;    /* ...and was said again to the fresh link */
