@@ -15,9 +15,9 @@ static const enum hb_code codes[GW_NUM_LIMITS] = {
     [GW_LIMIT_LOGINS] = HB_E_GW_LIMIT_LOGINS,
 };
 
-static enum hb_code refused(struct gw_session *s, const struct sockaddr_storage *peer, enum hb_code why)
+static enum hb_code refused(struct gw_session *s, enum hb_code why)
 {
-    if (why != HB_OK && gw_limit_tell(s->w->limiter, peer, gw_worker_now(s->w))) {
+    if (why != HB_OK && gw_limit_tell(s->w->limiter, &s->peer.sa, gw_worker_now(s->w))) {
         GW_LOG(GW_EV_REFUSED, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
                GW_STR("listener", s->lc->url), GW_STR("code", hb_err_name(why)),
                GW_STR("why", hb_err_sentence(why)));
@@ -28,34 +28,29 @@ static enum hb_code refused(struct gw_session *s, const struct sockaddr_storage 
 enum hb_code gw_admit(struct gw_session *s)
 {
     const struct gw_listener_conf *lc = s->lc;
-    struct sockaddr_storage peer;
-    struct sockaddr_storage own;
 
-    gw_session_addresses(s, &peer, &own);
-    if (gw_nets_hold(&lc->deny, &peer) || (lc->allow.num > 0 && !gw_nets_hold(&lc->allow, &peer))) {
-        return refused(s, &peer, HB_E_GW_DENIED);
+    if (gw_nets_hold(&lc->deny, &s->peer.sa) ||
+        (lc->allow.num > 0 && !gw_nets_hold(&lc->allow, &s->peer.sa))) {
+        return refused(s, HB_E_GW_DENIED);
     }
-    if (gw_nets_hold(&s->w->conf->limit_exempt, &peer)) {
+    if (gw_nets_hold(&s->w->conf->limit_exempt, &s->peer.sa)) {
         return HB_OK;
     }
-    enum gw_limit_verdict v = gw_limit_enter(s->w->limiter, &s->w->conf->limits, &peer, gw_worker_now(s->w));
+    enum gw_limit_verdict v =
+        gw_limit_enter(s->w->limiter, &s->w->conf->limits, &s->peer.sa, gw_worker_now(s->w));
     s->counted = v == GW_LIMIT_PASS;
-    return refused(s, &peer, codes[v]);
+    return refused(s, codes[v]);
 }
 
 enum hb_code gw_admit_handshake(struct gw_session *s)
 {
-    struct sockaddr_storage peer;
-    struct sockaddr_storage own;
-
     if (!s->counted) {
         return HB_OK;
     }
-    gw_session_addresses(s, &peer, &own);
     enum gw_limit_verdict v =
-        gw_limit_handshake(s->w->limiter, &s->w->conf->limits, &peer, gw_worker_now(s->w));
+        gw_limit_handshake(s->w->limiter, &s->w->conf->limits, &s->peer.sa, gw_worker_now(s->w));
     s->shaking = v == GW_LIMIT_PASS;
-    return refused(s, &peer, codes[v]);
+    return refused(s, codes[v]);
 }
 
 void gw_admit_handshake_over(struct gw_session *s)
@@ -68,13 +63,9 @@ void gw_admit_handshake_over(struct gw_session *s)
 
 void gw_admit_leave(struct gw_session *s)
 {
-    struct sockaddr_storage peer;
-    struct sockaddr_storage own;
-
     gw_admit_handshake_over(s);
     if (s->counted) {
         s->counted = false;
-        gw_session_addresses(s, &peer, &own);
-        gw_limit_leave(s->w->limiter, &peer);
+        gw_limit_leave(s->w->limiter, &s->peer.sa);
     }
 }

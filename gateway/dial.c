@@ -8,8 +8,8 @@
 #include "worker.h"
 #include <hb/peer.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Proxies that may still follow (ADDR-22). */
 #define TTL 5u
@@ -18,7 +18,7 @@ struct gw_dial {
     struct hb_peer *peer; /* owned */
     struct hb_peer_settings set;
     struct hb_peer_client client;
-    char addr[INET6_ADDRSTRLEN], dest[INET6_ADDRSTRLEN], id[24];
+    char addr[GW_ADDR_TEXT], dest[GW_ADDR_TEXT], id[24];
     bool handshake;
 };
 
@@ -56,20 +56,6 @@ static void wait(struct gw_session *s)
     gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + patience);
 }
 
-static void text_of(const struct sockaddr_storage *a, char *text, uint16_t *port, bool *ipv6)
-{
-    *ipv6 = a->ss_family == AF_INET6;
-    if (a->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-        (void)uv_ip6_name(in6, text, INET6_ADDRSTRLEN);
-        *port = ntohs(in6->sin6_port);
-    } else if (a->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-        (void)uv_ip4_name(in, text, INET6_ADDRSTRLEN);
-        *port = ntohs(in->sin_port);
-    }
-}
-
 static void introduce(struct gw_session *s, struct gw_dial *d)
 {
     struct hb_peer_client *c = &d->client;
@@ -78,8 +64,10 @@ static void introduce(struct gw_session *s, struct gw_dial *d)
     struct sockaddr_storage dest;
 
     gw_session_addresses(s, &addr, &dest);
-    text_of(&addr, d->addr, &c->port, &c->ipv6);
-    text_of(&dest, d->dest, &c->dest_port, &c->dest_ipv6);
+    c->port = gw_addr_text((const struct sockaddr *)&addr, d->addr);
+    c->dest_port = gw_addr_text((const struct sockaddr *)&dest, d->dest);
+    c->ipv6 = strchr(d->addr, ':') != NULL;
+    c->dest_ipv6 = strchr(d->dest, ':') != NULL;
     (void)snprintf(d->id, sizeof d->id, "%" PRIu64, s->id);
     c->addr = d->addr[0] != 0 ? d->addr : NULL;
     c->dest_addr = d->dest[0] != 0 ? d->dest : NULL;

@@ -3,7 +3,7 @@
  * worked out when it is looked at, so that nothing has to tick. */
 #include "limit.h"
 
-#include <netinet/in.h>
+#include "net.h"
 #include <string.h>
 
 #define SETS   2048u /* a power of two */
@@ -56,34 +56,20 @@ void gw_limiter_free(struct gw_limiter **l, const struct hb_env *env)
 
 /* ---- the table ---- */
 
-/* False: an address that is not counted (a unix socket). IPv4 in IPv6 is IPv4. */
-static bool key_of(uint8_t key[17], enum kind kind, const struct sockaddr_storage *a)
+/* False: an address that is not counted (a unix socket). A network is half of an IPv6 address, three of four
+ * bytes of an IPv4 one. */
+static bool key_of(uint8_t key[17], enum kind kind, const struct sockaddr *a)
 {
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-    bool mapped = a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+    struct hb_span addr = gw_addr_bytes(a);
+    size_t network = addr.len == 4 ? 3 : 8;
 
-    memset(key, 0, 17);
-    key[0] = (uint8_t)kind;
-    if (a->ss_family == AF_INET || mapped) {
-        const void *addr = mapped ? (const uint8_t *)&in6->sin6_addr + 12
-                                  : (const uint8_t *)&((const struct sockaddr_in *)a)->sin_addr;
-        key[0] |= 0x10;
-        memcpy(key + 1, addr, kind == KIND_ADDRESS ? 4 : 3);
-    } else if (a->ss_family == AF_INET6) {
-        memcpy(key + 1, &in6->sin6_addr, kind == KIND_ADDRESS ? 16 : 8);
-    } else {
+    if (addr.len == 0) {
         return false;
     }
+    memset(key, 0, 17);
+    key[0] = (uint8_t)(kind | (addr.len == 4 ? 0x10 : 0));
+    memcpy(key + 1, addr.p, kind == KIND_ADDRESS ? addr.len : network);
     return true;
-}
-
-static uint64_t mix(uint64_t h)
-{
-    h ^= h >> 33;
-    h *= 0xff51afd7ed558ccdu;
-    h ^= h >> 33;
-    h *= 0xc4ceb9fe1a85ec53u;
-    return h ^ h >> 33;
 }
 
 static unsigned set_of(const struct gw_limiter *l, const uint8_t key[17])
@@ -91,12 +77,11 @@ static unsigned set_of(const struct gw_limiter *l, const uint8_t key[17])
     uint64_t word[2];
 
     memcpy(word, key + 1, sizeof word);
-    return (unsigned)(mix(mix(word[0] ^ l->seed[0]) ^ word[1] ^ l->seed[1] ^ key[0]) & (SETS - 1));
+    return (unsigned)(gw_mix(gw_mix(word[0] ^ l->seed[0]) ^ word[1] ^ l->seed[1] ^ key[0]) & (SETS - 1));
 }
 
 /* The entry, made if it is not there; NULL where it cannot be counted. */
-static struct entry *entry_of(struct gw_limiter *l, enum kind kind, const struct sockaddr_storage *addr,
-                              uint32_t now)
+static struct entry *entry_of(struct gw_limiter *l, enum kind kind, const struct sockaddr *addr, uint32_t now)
 {
     uint8_t key[17];
     struct entry *oldest = NULL;
@@ -137,7 +122,7 @@ static uint16_t failed_now(const struct entry *e, uint32_t now)
 }
 
 enum gw_limit_verdict gw_limit_enter(struct gw_limiter *l, const struct gw_limit_settings *set,
-                                     const struct sockaddr_storage *addr, uint32_t now)
+                                     const struct sockaddr *addr, uint32_t now)
 {
     struct entry *a = entry_of(l, KIND_ADDRESS, addr, now);
     struct entry *n = entry_of(l, KIND_NETWORK, addr, now);
@@ -160,7 +145,7 @@ enum gw_limit_verdict gw_limit_enter(struct gw_limiter *l, const struct gw_limit
     return GW_LIMIT_PASS;
 }
 
-static void uncount(struct gw_limiter *l, enum kind kind, const struct sockaddr_storage *addr)
+static void uncount(struct gw_limiter *l, enum kind kind, const struct sockaddr *addr)
 {
     uint8_t key[17];
 
@@ -175,7 +160,7 @@ static void uncount(struct gw_limiter *l, enum kind kind, const struct sockaddr_
     }
 }
 
-void gw_limit_leave(struct gw_limiter *l, const struct sockaddr_storage *addr)
+void gw_limit_leave(struct gw_limiter *l, const struct sockaddr *addr)
 {
     uncount(l, KIND_ADDRESS, addr);
     uncount(l, KIND_NETWORK, addr);
@@ -192,7 +177,7 @@ static void refill(uint32_t *spent, uint32_t *refilled, unsigned rate, uint32_t 
 }
 
 enum gw_limit_verdict gw_limit_handshake(struct gw_limiter *l, const struct gw_limit_settings *set,
-                                         const struct sockaddr_storage *addr, uint32_t now)
+                                         const struct sockaddr *addr, uint32_t now)
 {
     struct entry *n = entry_of(l, KIND_NETWORK, addr, now);
 
@@ -222,7 +207,7 @@ void gw_limit_handshake_over(struct gw_limiter *l)
 
 /* ---- logins, telling ---- */
 
-void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now)
+void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now)
 {
     struct entry *e = entry_of(l, KIND_ADDRESS, addr, now);
 
@@ -236,7 +221,7 @@ void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr_storage *
     e->failed = e->failed < UINT16_MAX ? (uint16_t)(e->failed + 1) : e->failed;
 }
 
-bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now)
+bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now)
 {
     struct entry *e = entry_of(l, KIND_ADDRESS, addr, now);
 

@@ -40,15 +40,15 @@ void gw_limiter_free(struct gw_limiter **l, const struct hb_env *env);
 /* A connection from addr: counted only if it may stay (PASS), and then until gw_limit_leave(). now: seconds.
  */
 enum gw_limit_verdict gw_limit_enter(struct gw_limiter *l, const struct gw_limit_settings *set,
-                                     const struct sockaddr_storage *addr, uint32_t now);
-void gw_limit_leave(struct gw_limiter *l, const struct sockaddr_storage *addr);
+                                     const struct sockaddr *addr, uint32_t now);
+void gw_limit_leave(struct gw_limiter *l, const struct sockaddr *addr);
 /* A handshake begins: counted if it may (PASS), and then until gw_limit_handshake_over(). */
 enum gw_limit_verdict gw_limit_handshake(struct gw_limiter *l, const struct gw_limit_settings *set,
-                                         const struct sockaddr_storage *addr, uint32_t now);
+                                         const struct sockaddr *addr, uint32_t now);
 void gw_limit_handshake_over(struct gw_limiter *l);
 /* A backend refused a login from addr. */
-void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now);
+void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now);
 /* True once for each address and minute: a refusal is logged, a thousand are not. */
-bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr_storage *addr, uint32_t now);
+bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now);
 
 #endif

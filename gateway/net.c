@@ -1,4 +1,4 @@
-/* net.c: networks, parsed once and compared bit by bit. */
+/* net.c: networks, parsed once and compared bit by bit; one reading of a socket address for everybody. */
 #include "net.h"
 
 #include <arpa/inet.h>
@@ -67,22 +67,50 @@ static bool holds(const struct gw_net *net, const uint8_t *addr)
            (net->bits % 8u == 0 || ((net->addr[whole] ^ addr[whole]) & mask) == 0);
 }
 
-bool gw_nets_hold(const struct gw_nets *nets, const struct sockaddr_storage *a)
+bool gw_nets_hold(const struct gw_nets *nets, const struct sockaddr *a)
 {
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
-    bool mapped = a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-    bool ipv6 = a->ss_family == AF_INET6 && !mapped;
-    const uint8_t *addr = a->ss_family == AF_INET
-                              ? (const uint8_t *)&((const struct sockaddr_in *)a)->sin_addr
-                              : (const uint8_t *)&in6->sin6_addr + (mapped ? 12 : 0);
+    struct hb_span addr = gw_addr_bytes(a);
 
-    if (a->ss_family != AF_INET && a->ss_family != AF_INET6) {
-        return false;
-    }
-    for (unsigned i = 0; i < nets->num; i++) {
-        if (nets->nets[i].ipv6 == ipv6 && holds(&nets->nets[i], addr)) {
+    for (unsigned i = 0; i < nets->num && addr.len > 0; i++) {
+        if (nets->nets[i].ipv6 == (addr.len == 16) && holds(&nets->nets[i], addr.p)) {
             return true;
         }
     }
     return false;
+}
+
+struct hb_span gw_addr_bytes(const struct sockaddr *a)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
+
+    if (a->sa_family == AF_INET) {
+        return hb_span(&((const struct sockaddr_in *)a)->sin_addr, 4);
+    }
+    if (a->sa_family != AF_INET6) {
+        return hb_span(NULL, 0);
+    }
+    struct hb_span bytes = hb_span(&in6->sin6_addr, 16);
+    return IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? hb_span_skip(bytes, 12) : bytes;
+}
+
+uint16_t gw_addr_text(const struct sockaddr *a, char text[GW_ADDR_TEXT])
+{
+    struct hb_span bytes = gw_addr_bytes(a);
+
+    text[0] = 0;
+    if (bytes.len == 0) {
+        return 0;
+    }
+    (void)inet_ntop(bytes.len == 4 ? AF_INET : AF_INET6, bytes.p, text, GW_ADDR_TEXT);
+    return ntohs(a->sa_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
+                                         : ((const struct sockaddr_in6 *)a)->sin6_port);
+}
+
+uint64_t gw_mix(uint64_t h)
+{
+    h ^= h >> 33;
+    h *= UINT64_C(0xff51afd7ed558ccd);
+    h ^= h >> 33;
+    h *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return h ^ h >> 33;
 }

@@ -4,7 +4,7 @@
  * highest draw wins, so that a server that leaves moves only its own clients. */
 #include "pool.h"
 
-#include <netinet/in.h>
+#include "net.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -157,15 +157,6 @@ static unsigned least_connections(struct gw_pool *p, uint32_t of)
     return round_robin(p, equals);
 }
 
-static uint64_t stir(uint64_t h)
-{
-    h ^= h >> 33;
-    h *= UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 33;
-    h *= UINT64_C(0xc4ceb9fe1a85ec53);
-    return h ^ h >> 33;
-}
-
 static uint64_t add(uint64_t h, const void *bytes, size_t len)
 {
     const unsigned char *at = bytes;
@@ -177,21 +168,15 @@ static uint64_t add(uint64_t h, const void *bytes, size_t len)
 }
 
 /* An IPv6 host has a /64 to itself and changes its address within it. */
-static uint64_t of_client(const struct sockaddr_storage *client)
+static uint64_t of_client(const struct sockaddr *client)
 {
-    static const uint64_t begin = UINT64_C(0xcbf29ce484222325);
+    struct hb_span addr = gw_addr_bytes(client);
 
-    if (client->ss_family == AF_INET6) {
-        return add(begin, &((const struct sockaddr_in6 *)client)->sin6_addr, 8);
-    }
-    if (client->ss_family == AF_INET) {
-        return add(begin, &((const struct sockaddr_in *)client)->sin_addr, 4);
-    }
-    return begin;
+    return add(UINT64_C(0xcbf29ce484222325), addr.p, addr.len == 16 ? 8 : addr.len);
 }
 
 /* Each server draws once for each unit of weight. */
-static unsigned client_hash(const struct gw_pool *p, const struct sockaddr_storage *client, uint32_t of)
+static unsigned client_hash(const struct gw_pool *p, const struct sockaddr *client, uint32_t of)
 {
     unsigned best = GW_POOL_NOBODY;
     uint64_t highest = 0;
@@ -200,7 +185,7 @@ static unsigned client_hash(const struct gw_pool *p, const struct sockaddr_stora
         const struct gw_server *v = &p->servers[i];
         uint64_t h = add(of_client(client), v->text, strlen(v->text));
         for (unsigned k = 0; k < v->weight && (of >> i & 1) != 0; k++) {
-            uint64_t draw = stir(h + k);
+            uint64_t draw = gw_mix(h + k);
             if (best == GW_POOL_NOBODY || draw > highest) {
                 best = i;
                 highest = draw;
@@ -210,8 +195,8 @@ static unsigned client_hash(const struct gw_pool *p, const struct sockaddr_stora
     return best;
 }
 
-unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockaddr_storage *client,
-                        uint32_t tried, uint32_t now)
+unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockaddr *client, uint32_t tried,
+                        uint32_t now)
 {
     uint32_t of = candidates(p, sni, tried, now);
 

@@ -53,8 +53,8 @@ bool gw_server_words(struct gw_server *v, const char *text, const char **bad);
 /* The server for a session; GW_POOL_NOBODY if none is left. sni: NULL without one. tried: a bit for each
  * server that this link was refused by. A server that is down is chosen only if all of them are and nothing
  * was tried yet: then any of them is better than none. */
-unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockaddr_storage *client,
-                        uint32_t tried, uint32_t now);
+unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockaddr *client, uint32_t tried,
+                        uint32_t now);
 
 /* A server could not be used, or could. True if that is news. */
 bool gw_pool_failed(struct gw_pool *p, unsigned i, uint32_t now);

@@ -2,6 +2,7 @@
  * zeros, no signs, numeric addresses of the announced family (ADDR-01). */
 #include "proxyhdr.h"
 
+#include "net.h"
 #include <arpa/inet.h>
 #include <hb/cursor.h>
 #include <netinet/in.h>
@@ -183,47 +184,30 @@ enum gw_proxy_status gw_proxy_parse(struct hb_span in, size_t *used, struct gw_p
 
 /* ---- writing ---- */
 
+/* The bare addresses, of one family; false: there are no such. */
+static bool both(const struct gw_proxy_addrs *addrs, struct hb_span *src, struct hb_span *dst)
+{
+    *src = gw_addr_bytes((const struct sockaddr *)&addrs->src);
+    *dst = gw_addr_bytes((const struct sockaddr *)&addrs->dst);
+    return src->len == dst->len && src->len > 0;
+}
+
 void gw_proxy_v1(struct hb_bld *b, const struct gw_proxy_addrs *addrs)
 {
-    const struct sockaddr_storage *a[2] = {&addrs->src, &addrs->dst};
-    bool v6 = a[0]->ss_family == AF_INET6;
-    char text[2][INET6_ADDRSTRLEN] = {"", ""};
-    unsigned ports[2] = {0, 0};
-    char line[V1_MAX + 1];
+    struct hb_span bytes[2];
+    char src[GW_ADDR_TEXT];
+    char dst[GW_ADDR_TEXT];
+    char line[2 * GW_ADDR_TEXT + 40];
 
-    if (a[0]->ss_family != a[1]->ss_family || (!v6 && a[0]->ss_family != AF_INET)) {
+    if (!both(addrs, &bytes[0], &bytes[1])) {
         b->failed = true;
         return;
     }
-    for (int i = 0; i < 2; i++) {
-        if (v6) {
-            const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a[i];
-            (void)inet_ntop(AF_INET6, &in6->sin6_addr, text[i], sizeof text[i]);
-            ports[i] = ntohs(in6->sin6_port);
-        } else {
-            const struct sockaddr_in *in = (const struct sockaddr_in *)a[i];
-            (void)inet_ntop(AF_INET, &in->sin_addr, text[i], sizeof text[i]);
-            ports[i] = ntohs(in->sin_port);
-        }
-    }
-    (void)snprintf(line, sizeof line, "PROXY TCP%c %s %s %u %u\r\n", v6 ? '6' : '4', text[0], text[1],
-                   ports[0], ports[1]);
+    unsigned src_port = gw_addr_text((const struct sockaddr *)&addrs->src, src);
+    unsigned dst_port = gw_addr_text((const struct sockaddr *)&addrs->dst, dst);
+    (void)snprintf(line, sizeof line, "PROXY TCP%c %s %s %u %u\r\n", bytes[0].len == 4 ? '4' : '6', src, dst,
+                   src_port, dst_port);
     hb_bld_str(b, line);
-}
-
-static void put_addr(struct hb_bld *b, const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET) {
-        hb_bld_put(b, hb_span(&((const struct sockaddr_in *)a)->sin_addr, 4));
-    } else {
-        hb_bld_put(b, hb_span(&((const struct sockaddr_in6 *)a)->sin6_addr, 16));
-    }
-}
-
-static uint16_t port_of(const struct sockaddr_storage *a)
-{
-    return ntohs(a->ss_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
-                                         : ((const struct sockaddr_in6 *)a)->sin6_port);
 }
 
 static void put_tlv(struct hb_bld *b, uint8_t type, const char *text)
@@ -259,18 +243,20 @@ void gw_proxy_v2(struct hb_bld *b, const struct gw_proxy_addrs *addrs, const str
         hb_bld_u16(b, 0);
         return;
     }
-    sa_family_t family = addrs->src.ss_family;
-    if (family != addrs->dst.ss_family || (family != AF_INET && family != AF_INET6)) {
+    struct hb_span src;
+    struct hb_span dst;
+    char text[GW_ADDR_TEXT];
+    if (!both(addrs, &src, &dst)) {
         b->failed = true;
         return;
     }
     hb_bld_u8(b, CMD_PROXY);
-    hb_bld_u8(b, family == AF_INET ? FAM_TCP4 : FAM_TCP6);
+    hb_bld_u8(b, src.len == 4 ? FAM_TCP4 : FAM_TCP6);
     struct hb_bld_mark mark = hb_bld_open16(b);
-    put_addr(b, &addrs->src);
-    put_addr(b, &addrs->dst);
-    hb_bld_u16(b, port_of(&addrs->src));
-    hb_bld_u16(b, port_of(&addrs->dst));
+    hb_bld_put(b, src);
+    hb_bld_put(b, dst);
+    hb_bld_u16(b, gw_addr_text((const struct sockaddr *)&addrs->src, text));
+    hb_bld_u16(b, gw_addr_text((const struct sockaddr *)&addrs->dst, text));
     put_tlv(b, TLV_ALPN, facts->alpn);
     put_tlv(b, TLV_AUTHORITY, facts->sni);
     put_tlv(b, TLV_UNIQUE_ID, facts->id);

@@ -358,7 +358,6 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
 {
     const struct hb_env *env = w->env;
     struct gw_session *s = env->alloc(env->ctx, sizeof *s);
-    struct sockaddr_storage peer;
     int len = sizeof s->peer;
 
     if (s == NULL) {
@@ -395,9 +394,7 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     if (uv_tcp_getpeername(&s->client.tcp, &s->peer.sa, &len) != 0) {
         s->peer.sa.sa_family = AF_UNSPEC;
     }
-    memset(&peer, 0, sizeof peer);
-    memcpy(&peer, &s->peer, sizeof s->peer);
-    if (gw_nets_hold(&lc->proxies, &peer)) {
+    if (gw_nets_hold(&lc->proxies, &s->peer.sa)) {
         s->phase = PH_HEADER;
         gw_wheel_set(&w->wheel, &s->timer, gw_worker_now(w) + w->conf->timeouts.handshake);
         gw_log_session_start(s);

@@ -5,21 +5,18 @@
 #include "upstream.h"
 #include "upstream_tls.h"
 #include "worker.h"
-#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *gw_peer_text(const struct gw_session *s, char text[GW_PEER_TEXT])
 {
-    char ip[INET6_ADDRSTRLEN] = "?";
+    char ip[GW_ADDR_TEXT];
+    unsigned port = gw_addr_text(&s->peer.sa, ip);
 
-    if (s->peer.sa.sa_family == AF_INET6) {
-        (void)uv_ip6_name(&s->peer.in6, ip, sizeof ip);
-        (void)snprintf(text, GW_PEER_TEXT, "[%.39s]:%u", ip, ntohs(s->peer.in6.sin6_port));
-    } else if (s->peer.sa.sa_family == AF_INET) {
-        (void)uv_ip4_name(&s->peer.in, ip, sizeof ip);
-        (void)snprintf(text, GW_PEER_TEXT, "%.39s:%u", ip, ntohs(s->peer.in.sin_port));
-    } else {
+    if (ip[0] == 0) {
         (void)snprintf(text, GW_PEER_TEXT, "unknown"); /* it was gone before we looked */
+    } else {
+        (void)snprintf(text, GW_PEER_TEXT, strchr(ip, ':') != NULL ? "[%.39s]:%u" : "%.39s:%u", ip, port);
     }
     return text;
 }

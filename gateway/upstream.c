@@ -21,11 +21,8 @@ const struct gw_server *gw_upstream_server(const struct gw_session *s)
 
 static bool choose(struct gw_session *s)
 {
-    struct sockaddr_storage client;
-    struct sockaddr_storage own;
+    unsigned i = gw_pool_choose(s->lc->pool, s->sni, &s->peer.sa, s->tried, gw_worker_now(s->w));
 
-    gw_session_addresses(s, &client, &own);
-    unsigned i = gw_pool_choose(s->lc->pool, s->sni, &client, s->tried, gw_worker_now(s->w));
     if (i == GW_POOL_NOBODY) {
         return false;
     }

@@ -96,22 +96,22 @@ static void rows_in_order(void **state)
         int got = 0;
         switch (rows[i].op) {
         case ENTER:
-            got = (int)gw_limit_enter(l, &limits, &a, rows[i].now);
+            got = (int)gw_limit_enter(l, &limits, (const struct sockaddr *)&a, rows[i].now);
             break;
         case LEAVE:
-            gw_limit_leave(l, &a);
+            gw_limit_leave(l, (const struct sockaddr *)&a);
             break;
         case SHAKE:
-            got = (int)gw_limit_handshake(l, &limits, &a, rows[i].now);
+            got = (int)gw_limit_handshake(l, &limits, (const struct sockaddr *)&a, rows[i].now);
             break;
         case OVER:
             gw_limit_handshake_over(l);
             break;
         case FAILED:
-            gw_limit_failed_login(l, &a, rows[i].now);
+            gw_limit_failed_login(l, (const struct sockaddr *)&a, rows[i].now);
             break;
         case TELL:
-            got = gw_limit_tell(l, &a, rows[i].now);
+            got = gw_limit_tell(l, (const struct sockaddr *)&a, rows[i].now);
             break;
         }
         if (got != rows[i].want) {
@@ -131,11 +131,11 @@ static void handshakes_under_way(void **state)
     const struct gw_limit_settings few = {.handshakes = 2};
     struct sockaddr_storage a = addr_of("192.0.2.1");
 
-    assert_int_equal(gw_limit_handshake(l, &few, &a, 1), GW_LIMIT_PASS);
-    assert_int_equal(gw_limit_handshake(l, &few, &a, 1), GW_LIMIT_PASS);
-    assert_int_equal(gw_limit_handshake(l, &few, &a, 1), GW_LIMIT_HANDSHAKES);
+    assert_int_equal(gw_limit_handshake(l, &few, (const struct sockaddr *)&a, 1), GW_LIMIT_PASS);
+    assert_int_equal(gw_limit_handshake(l, &few, (const struct sockaddr *)&a, 1), GW_LIMIT_PASS);
+    assert_int_equal(gw_limit_handshake(l, &few, (const struct sockaddr *)&a, 1), GW_LIMIT_HANDSHAKES);
     gw_limit_handshake_over(l);
-    assert_int_equal(gw_limit_handshake(l, &few, &a, 1), GW_LIMIT_PASS);
+    assert_int_equal(gw_limit_handshake(l, &few, (const struct sockaddr *)&a, 1), GW_LIMIT_PASS);
     gw_limiter_free(&l, &t.env);
 }
 
@@ -153,16 +153,17 @@ static void a_full_table(void **state)
         for (unsigned i = 0; i < 100000; i++) {
             memcpy(&in6->sin6_addr.s6_addr[4], &i, sizeof i);
             if (leave) {
-                gw_limit_leave(l, &a);
+                gw_limit_leave(l, (const struct sockaddr *)&a);
             } else {
-                assert_int_equal(gw_limit_enter(l, &limits, &a, i / 1000), GW_LIMIT_PASS);
+                assert_int_equal(gw_limit_enter(l, &limits, (const struct sockaddr *)&a, i / 1000),
+                                 GW_LIMIT_PASS);
             }
         }
     }
     for (int i = 0; i < 2; i++) { /* and the table is as good as new */
-        assert_int_equal(gw_limit_enter(l, &limits, &a, 500), GW_LIMIT_PASS);
+        assert_int_equal(gw_limit_enter(l, &limits, (const struct sockaddr *)&a, 500), GW_LIMIT_PASS);
     }
-    assert_int_equal(gw_limit_enter(l, &limits, &a, 500), GW_LIMIT_ADDRESS);
+    assert_int_equal(gw_limit_enter(l, &limits, (const struct sockaddr *)&a, 500), GW_LIMIT_ADDRESS);
     gw_limiter_free(&l, &t.env);
 }
 

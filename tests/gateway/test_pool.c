@@ -84,7 +84,8 @@ static void turns(void **state)
         uint32_t now = 0;
         for (const char *c = rows[i].script; *c != 0; c++) {
             if (*c == '*') {
-                got[n++] = letter(gw_pool_choose(p, rows[i].sni, &client, tried, now));
+                got[n++] =
+                    letter(gw_pool_choose(p, rows[i].sni, (const struct sockaddr *)&client, tried, now));
                 tried = 0;
             } else if (*c == '(') {
                 for (; c[1] >= 'a' && c[1] <= 'z'; c++) {
@@ -124,7 +125,7 @@ static void fewest_links(void **state)
             p->servers[k].links = rows[i].links[k];
         }
         for (const char *c = rows[i].want; *c != 0; c++) {
-            assert_int_equal(letter(gw_pool_choose(p, NULL, &client, 0, 0)), *c);
+            assert_int_equal(letter(gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 0)), *c);
         }
         free(p);
     }
@@ -144,8 +145,8 @@ static void by_client(void **state)
     for (unsigned i = 0; i < CLIENTS; i++) {
         (void)snprintf(text, sizeof text, "10.1.%u.%u", i >> 8, i & 255);
         struct sockaddr_storage client = address(text);
-        before[i] = (uint8_t)gw_pool_choose(p, NULL, &client, 0, 0);
-        assert_int_equal(before[i], gw_pool_choose(p, NULL, &client, 0, 0));
+        before[i] = (uint8_t)gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 0);
+        assert_int_equal(before[i], gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 0));
         of[before[i]]++;
     }
     assert_in_range(of[0], CLIENTS * 45 / 100, CLIENTS * 55 / 100); /* its weight: half */
@@ -154,7 +155,7 @@ static void by_client(void **state)
     for (unsigned i = 0; i < CLIENTS; i++) {
         (void)snprintf(text, sizeof text, "10.1.%u.%u", i >> 8, i & 255);
         struct sockaddr_storage client = address(text);
-        unsigned now = gw_pool_choose(p, NULL, &client, 0, 0);
+        unsigned now = gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 0);
         assert_int_not_equal(now, 1);
         moved += now != before[i];
         assert_true(now == before[i] || before[i] == 1);
@@ -162,9 +163,19 @@ static void by_client(void **state)
     assert_int_equal(moved, of[1]);
     struct sockaddr_storage a = address("2001:db8:1:2::1");
     struct sockaddr_storage b = address("2001:db8:1:2:ffff::9"); /* the same /64 */
-    assert_int_equal(gw_pool_choose(p, NULL, &a, 0, 0), gw_pool_choose(p, NULL, &b, 0, 0));
+    assert_int_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&a, 0, 0),
+                     gw_pool_choose(p, NULL, (const struct sockaddr *)&b, 0, 0));
+    for (unsigned i = 0; i < 100; i++) { /* a client of a socket for both families is who it is */
+        char both[2][32];
+        (void)snprintf(both[0], sizeof both[0], "192.0.2.%u", i);
+        (void)snprintf(both[1], sizeof both[1], "::ffff:192.0.2.%u", i);
+        a = address(both[0]);
+        b = address(both[1]);
+        assert_int_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&a, 0, 0),
+                         gw_pool_choose(p, NULL, (const struct sockaddr *)&b, 0, 0));
+    }
     a.ss_family = AF_UNSPEC; /* gone already: anybody */
-    assert_int_not_equal(gw_pool_choose(p, NULL, &a, 0, 0), GW_POOL_NOBODY);
+    assert_int_not_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&a, 0, 0), GW_POOL_NOBODY);
     free(p);
 }
 
@@ -190,12 +201,13 @@ static void checks(void **state)
     assert_true(gw_pool_checked(p, 1, false, 112));
     assert_false(gw_pool_checked(p, 1, false, 122)); /* no news */
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(gw_pool_choose(p, NULL, &client, 0, 100000), 0); /* no rest that ends by itself */
+        assert_int_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 100000),
+                         0); /* no rest that ends by itself */
     }
     assert_true(gw_pool_checked(p, 1, true, 132));
     assert_false(gw_pool_checked(p, 1, false, 142)); /* counted anew */
     assert_true(gw_pool_failed(p, 0, 150));
-    assert_int_equal(gw_pool_choose(p, NULL, &client, 0, 100000), 1);
+    assert_int_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 100000), 1);
     assert_true(gw_pool_good(p, 0));
     free(p);
 }

@@ -159,6 +159,13 @@ static void written(void **state)
     hb_bld_reset(&b);
     gw_proxy_v2(&b, NULL, NULL); /* our own connections: probes, health checks */
     assert_true(hb_span_eq(hb_bld_span(&b), hb_span(SIG "\x20\x00\x00\x00", 16)));
+    static const char mapped[] =
+        "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.2 5 6\r\n"; /* one of a socket for both */
+    static const char plain[] = "PROXY TCP4 192.0.2.1 192.0.2.2 5 6\r\n";
+    assert_int_equal(gw_proxy_parse(hb_span(mapped, strlen(mapped)), &used, &a), GW_PROXY_OK);
+    hb_bld_reset(&b);
+    gw_proxy_v1(&b, &a);
+    assert_true(hb_span_eq(hb_bld_span(&b), hb_span(plain, strlen(plain))));
     memset(&a.src, 0, sizeof a.src);
     hb_bld_reset(&b);
     gw_proxy_v1(&b, &a);
@@ -196,7 +203,7 @@ static void networks(void **state)
                                       : (void *)&((struct sockaddr_in *)&a)->sin_addr),
                          1);
         assert_true(gw_nets_parse(rows[i].nets, &nets, &bad));
-        if (gw_nets_hold(&nets, &a) != rows[i].holds) {
+        if (gw_nets_hold(&nets, (const struct sockaddr *)&a) != rows[i].holds) {
             fail_msg("%s in %s", rows[i].addr, rows[i].nets);
         }
     }
