@@ -3,6 +3,7 @@
  * Each file is played whole, byte by byte and in random cuts, and then with the first, the second, ...
  * allocation failing; what the server gets, what the face asks for and what it has learnt must be the same
  * every time. The player stands in for the socket and for TLS, nothing else. */
+#include "script.h"
 #include "testenv.h"
 
 #include <hb/peer.h>
@@ -10,17 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TEXT_MAX 400000u
-#define NUM_CUTS 12
-#define POOR_MAX 60u /* allocations that are made to fail, one in each run */
-
-enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS, MODE_POOR };
-
-struct text {
-    uint8_t p[TEXT_MAX];
-    size_t len;
-};
 
 struct play {
     const char *path;
@@ -45,7 +35,6 @@ static void say(struct play *p, const char *fmt, ...) __attribute__((format(prin
 
 static void say(struct play *p, const char *fmt, ...)
 {
-    static const char *const modes[] = {"whole", "byte by byte", "in cuts", "short of memory"};
     va_list ap;
 
     if (p->failed) {
@@ -56,29 +45,11 @@ static void say(struct play *p, const char *fmt, ...)
     if (p->excused) {
         return;
     }
-    printf("%s:%u: (%s) ", p->path, p->line, modes[p->mode]);
+    printf("%s:%u: (%s) ", p->path, p->line, mode_names[p->mode]);
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
     printf("\n");
-}
-
-static void append(struct text *t, const void *p, size_t len)
-{
-    if (t->len + len > TEXT_MAX) {
-        printf("peer: a dialogue is too long\n");
-        exit(2);
-    }
-    if (len > 0) {
-        memcpy(t->p + t->len, p, len);
-        t->len += len;
-    }
-}
-
-static void drop(struct text *t, size_t n)
-{
-    memmove(t->p, t->p + n, t->len - n);
-    t->len -= n;
 }
 
 static void to_server(void *ctx, struct hb_span bytes)
@@ -88,7 +59,7 @@ static void to_server(void *ctx, struct hb_span bytes)
     if (p->asked && p->last.want == HB_PEER_FAIL) {
         say(p, "something was said behind the failure");
     }
-    append(&p->got, bytes.p, bytes.len);
+    text_append(&p->got, bytes.p, bytes.len);
 }
 
 static void take(struct play *p, struct hb_peer_step step)
@@ -108,7 +79,7 @@ static void send_segment(struct play *p)
         size_t n = p->mode == MODE_WHOLE ? len : p->mode == MODE_CUTS ? 1 + testenv_below(&p->t, 40) : 1;
         n = n < len - at ? n : len - at;
         if (p->asked && p->last.want == HB_PEER_READY) { /* the session's, not ours */
-            append(&p->behind, p->segment.p + at, n);
+            text_append(&p->behind, p->segment.p + at, n);
             at += n;
             continue;
         }
@@ -128,57 +99,19 @@ static void send_segment(struct play *p)
         }
         take(p, step);
         if (step.want == HB_PEER_READY) {
-            append(&p->behind, p->segment.p + at + step.used, n - step.used);
+            text_append(&p->behind, p->segment.p + at + step.used, n - step.used);
         }
         at += n;
     }
     p->segment.len = 0;
 }
 
-/* \r \n \t \0 \\ \xHH, and \*N(c): c N times. */
-static void unescape(const char *s, struct text *out)
-{
-    for (; *s != 0; s++) {
-        unsigned n;
-        char c;
-        if (*s != '\\' || s[1] == 0) {
-            append(out, s, 1);
-            continue;
-        }
-        s++;
-        if (*s == '*' && sscanf(s, "*%u(%c)", &n, &c) == 2) {
-            for (unsigned i = 0; i < n; i++) {
-                append(out, &c, 1);
-            }
-            s = strchr(s, ')');
-        } else if (*s == 'x' && sscanf(s, "x%2x", &n) == 1) {
-            c = (char)n;
-            append(out, &c, 1);
-            s += 2;
-        } else {
-            c = *s == 'r' ? '\r' : *s == 'n' ? '\n' : *s == 't' ? '\t' : *s == '0' ? 0 : *s;
-            append(out, &c, 1);
-        }
-    }
-}
-
-static bool starts(const char *line, const char *word, const char **rest)
-{
-    size_t n = strlen(word);
-
-    if (strncmp(line, word, n) != 0 || (line[n] != 0 && line[n] != ' ')) {
-        return false;
-    }
-    *rest = line[n] == ' ' ? line + n + 1 : line + n;
-    return true;
-}
-
 static bool expect(struct play *p, struct hb_span got, const char *who, const char *line, bool crlf)
 {
     p->want_text.len = 0;
-    unescape(line, &p->want_text);
+    text_unescape(&p->want_text, line);
     if (crlf) {
-        append(&p->want_text, "\r\n", 2);
+        text_append(&p->want_text, "\r\n", 2);
     }
     if (got.len >= p->want_text.len && memcmp(got.p, p->want_text.p, p->want_text.len) == 0) {
         return true;
@@ -322,13 +255,13 @@ static void play_line(struct play *p, const char *line)
         if (p->segment.len == 0) {
             nothing_left(p);
         }
-        unescape(rest, &p->segment);
+        text_unescape(&p->segment, rest);
         if (line[1] == ':') {
-            append(&p->segment, "\r\n", 2);
+            text_append(&p->segment, "\r\n", 2);
         }
     } else if (starts(line, "P:", &rest)) {
         if (expect(p, hb_span(p->got.p, p->got.len), "what the server gets", rest, true)) {
-            drop(&p->got, p->want_text.len);
+            text_drop(&p->got, p->want_text.len);
         }
     } else if (starts(line, "H:", &rest)) {
         if (expect(p, p->greeting, "the greeting", rest, true)) {
@@ -339,8 +272,8 @@ static void play_line(struct play *p, const char *line)
     }
 }
 
-/* True if the dialogue went as written. n: the seed of the cuts, or the allocation that fails. */
-static bool play_file(const char *path, const char *face, enum mode mode, size_t n, size_t *num_allocs)
+/* A play_file. */
+static bool play(const char *path, const char *face, enum mode mode, size_t n, size_t *num_allocs)
 {
     static struct play mem;
     struct play *p = &mem;
@@ -398,36 +331,7 @@ static bool play_file(const char *path, const char *face, enum mode mode, size_t
     return ok;
 }
 
-static bool play_all_ways(const char *path, const char *face)
-{
-    size_t allocs = 0;
-    size_t ignored;
-    bool ok = play_file(path, face, MODE_WHOLE, 1, &ignored) && play_file(path, face, MODE_BYTES, 1, &allocs);
-
-    for (size_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
-        ok = play_file(path, face, MODE_CUTS, seed, &ignored);
-    }
-    for (size_t at = 1; ok && at <= allocs && at <= POOR_MAX; at++) {
-        ok = play_file(path, face, MODE_POOR, at, &ignored);
-    }
-    return ok;
-}
-
 int main(int argc, char **argv)
 {
-    int wrong = argc > 1 && strcmp(argv[1], "--wrong") == 0;
-    int bad = 0;
-
-    if (argc < 3 + wrong) {
-        printf("usage: peer [--wrong] FACE FILE...\n");
-        return 2;
-    }
-    for (int i = 2 + wrong; i < argc; i++) {
-        size_t ignored;
-        bool ok =
-            wrong ? !play_file(argv[i], argv[2], MODE_WHOLE, 1, &ignored) : play_all_ways(argv[i], argv[1]);
-        bad += !ok;
-    }
-    printf("%d dialogues, %d failed\n", argc - 2 - wrong, bad);
-    return bad > 0;
+    return play_scripts(argc, argv, play);
 }

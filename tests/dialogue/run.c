@@ -5,6 +5,7 @@
  * session may go on as written or close, and nothing else. The player does for the session what the gateway
  * does: it keeps bytes that were not taken, offers them again after the other side spoke, and hands the
  * residue of an upgrade over. */
+#include "script.h"
 #include "testenv.h"
 
 #include <hb/proto.h>
@@ -12,18 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TEXT_MAX 400000u
-#define NUM_CUTS 12
-
-#define POOR_MAX 200u /* allocations that are made to fail, one in each run */
-
-enum mode { MODE_WHOLE, MODE_BYTES, MODE_CUTS, MODE_POOR };
-
-struct text {
-    uint8_t *p;
-    size_t len;
-};
 
 struct play {
     const char *path;
@@ -51,7 +40,6 @@ static void say(struct play *p, const char *fmt, ...) __attribute__((format(prin
 
 static void say(struct play *p, const char *fmt, ...)
 {
-    static const char *const modes[] = {"whole", "byte by byte", "in cuts", "short of memory"};
     va_list ap;
 
     if (p->failed) {
@@ -62,49 +50,11 @@ static void say(struct play *p, const char *fmt, ...)
     if (p->excused) {
         return;
     }
-    printf("%s:%u: (%s) ", p->path, p->line, modes[p->mode]);
+    printf("%s:%u: (%s) ", p->path, p->line, mode_names[p->mode]);
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
     printf("\n");
-}
-
-static void append(struct text *t, const void *p, size_t len)
-{
-    if (t->p == NULL) {
-        t->p = malloc(TEXT_MAX);
-    }
-    if (t->p == NULL || t->len + len > TEXT_MAX) {
-        printf("dialogue: out of memory\n");
-        exit(2);
-    }
-    memcpy(t->p + t->len, p, len);
-    t->len += len;
-}
-
-static void drop(struct text *t, size_t n)
-{
-    memmove(t->p, t->p + n, t->len - n);
-    t->len -= n;
-}
-
-static void shown(struct text t, char *dst, size_t cap)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < t.len && n + 12 < cap; i++) {
-        uint8_t c = t.p[i];
-        if (c == '\n') {
-            n += (size_t)snprintf(dst + n, cap - n, "\\n ");
-        } else if (c == '\r') {
-            n += (size_t)snprintf(dst + n, cap - n, "\\r");
-        } else if (c >= 0x20 && c < 0x7f) {
-            dst[n++] = (char)c;
-        } else {
-            n += (size_t)snprintf(dst + n, cap - n, "\\x%02x", c);
-        }
-    }
-    dst[n] = 0;
 }
 
 /* ---- the session's surroundings ---- */
@@ -117,7 +67,7 @@ static void to_client(void *ctx, struct hb_span bytes)
         p->shame = true;
         say(p, "something was said to the client after the close");
     }
-    append(&p->client, bytes.p, bytes.len);
+    text_append(&p->client, bytes.p, bytes.len);
 }
 
 static void to_backend(void *ctx, struct hb_span bytes)
@@ -129,20 +79,20 @@ static void to_backend(void *ctx, struct hb_span bytes)
         say(p, "something was said to the backend after the close");
     }
     p->backend_touched = true;
-    append(&p->backend, bytes.p, bytes.len);
+    text_append(&p->backend, bytes.p, bytes.len);
 }
 
 static void clear_login(void *ctx, const struct hb_proto_login *login)
 {
     struct play *p = ctx;
 
-    append(&p->told, login->refused ? "refused " : "", login->refused ? 8 : 0);
-    append(&p->told, login->mechanism, strlen(login->mechanism));
+    text_append(&p->told, login->refused ? "refused " : "", login->refused ? 8 : 0);
+    text_append(&p->told, login->mechanism, strlen(login->mechanism));
     if (login->software.len > 0) {
-        append(&p->told, " by ", 4);
-        append(&p->told, login->software.p, login->software.len);
+        text_append(&p->told, " by ", 4);
+        text_append(&p->told, login->software.p, login->software.len);
     }
-    append(&p->told, "\r\n", 2);
+    text_append(&p->told, "\r\n", 2);
 }
 
 static void take_step(struct play *p, struct hb_proto_step step)
@@ -168,7 +118,7 @@ static bool offer(struct play *p, enum hb_proto_side side)
         return false;
     }
     if (p->opaque) {
-        append(side == HB_FROM_CLIENT ? &p->backend : &p->client, held->p, held->len);
+        text_append(side == HB_FROM_CLIENT ? &p->backend : &p->client, held->p, held->len);
         held->len = 0;
         return true;
     }
@@ -183,7 +133,7 @@ static bool offer(struct play *p, enum hb_proto_side side)
         say(p, "used %zu of %zu bytes", step.used, held->len);
         step.used = held->len;
     }
-    drop(held, step.used);
+    text_drop(held, step.used);
     take_step(p, step);
     return step.used > 0 || p->asked;
 }
@@ -207,7 +157,7 @@ static void send_bytes(struct play *p, enum hb_proto_side side, struct text byte
                    : p->mode == MODE_CUTS ? 1 + testenv_below(&p->t, 40)
                                           : 1;
         n = n < bytes.len - at ? n : bytes.len - at;
-        append(held, bytes.p + at, n);
+        text_append(held, bytes.p + at, n);
         at += n;
         settle(p);
     }
@@ -215,62 +165,24 @@ static void send_bytes(struct play *p, enum hb_proto_side side, struct text byte
 
 /* ---- the file ---- */
 
-/* \r \n \t \0 \\ \xHH, and \*N(c): c N times. */
-static void unescape(const char *s, struct text *out)
-{
-    for (; *s != 0; s++) {
-        unsigned n;
-        char c;
-        if (*s != '\\' || s[1] == 0) {
-            append(out, s, 1);
-            continue;
-        }
-        s++;
-        if (*s == '*' && sscanf(s, "*%u(%c)", &n, &c) == 2) {
-            for (unsigned i = 0; i < n; i++) {
-                append(out, &c, 1);
-            }
-            s = strchr(s, ')');
-        } else if (*s == 'x' && sscanf(s, "x%2x", &n) == 1) {
-            c = (char)n;
-            append(out, &c, 1);
-            s += 2;
-        } else {
-            c = *s == 'r' ? '\r' : *s == 'n' ? '\n' : *s == 't' ? '\t' : *s == '0' ? 0 : *s;
-            append(out, &c, 1);
-        }
-    }
-}
-
-static bool starts(const char *line, const char *word, const char **rest)
-{
-    size_t n = strlen(word);
-
-    if (strncmp(line, word, n) != 0 || (line[n] != 0 && line[n] != ' ')) {
-        return false;
-    }
-    *rest = line[n] == ' ' ? line + n + 1 : line + n;
-    return true;
-}
-
 static void expect(struct play *p, struct text *got, const char *who, const char *line, bool crlf)
 {
     struct text want = {0};
     char a[900];
     char b[900];
 
-    unescape(line, &want);
+    text_unescape(&want, line);
     if (crlf) {
-        append(&want, "\r\n", 2);
+        text_append(&want, "\r\n", 2);
     }
-    if (got->len < want.len || (want.len > 0 && memcmp(got->p, want.p, want.len) != 0)) {
-        shown(want, a, sizeof a);
-        shown(*got, b, sizeof b);
+    if (!text_begins(got, &want)) {
+        text_show(&want, a, sizeof a);
+        text_show(got, b, sizeof b);
         say(p, "%s should get\n    %s\n  but got\n    %s", who, a, b);
     } else {
-        drop(got, want.len);
+        text_drop(got, want.len);
     }
-    free(want.p);
+    text_free(&want);
 }
 
 static void nothing_left(struct play *p)
@@ -278,15 +190,15 @@ static void nothing_left(struct play *p)
     char b[900];
 
     if (p->client.len > 0) {
-        shown(p->client, b, sizeof b);
+        text_show(&p->client, b, sizeof b);
         say(p, "the client got something nobody expected:\n    %s", b);
     }
     if (p->backend.len > 0) {
-        shown(p->backend, b, sizeof b);
+        text_show(&p->backend, b, sizeof b);
         say(p, "the backend got something nobody expected:\n    %s", b);
     }
     if (p->told.len > 0) {
-        shown(p->told, b, sizeof b);
+        text_show(&p->told, b, sizeof b);
         say(p, "the gateway was told of a login nobody expected:\n    %s", b);
     }
 }
@@ -331,13 +243,13 @@ static void upgraded(struct play *p, const char *residue)
     struct text want = {0};
 
     expect_want(p, HB_WANT_UPGRADE, "the upgrade");
-    unescape(residue, &want);
-    if (want.len != p->held_client.len || (want.len > 0 && memcmp(want.p, p->held_client.p, want.len) != 0)) {
+    text_unescape(&want, residue);
+    if (want.len != p->held_client.len || !text_begins(&p->held_client, &want)) {
         char b[900];
-        shown(p->held_client, b, sizeof b);
+        text_show(&p->held_client, b, sizeof b);
         say(p, "residue for TLS is \"%s\"", b);
     }
-    free(want.p);
+    text_free(&want);
     nothing_left(p);
     p->held_client.len = 0; /* TLS has it now */
     p->held_backend.len = 0;
@@ -404,9 +316,9 @@ static void play_line(struct play *p, const char *line, struct text *segment, en
             nothing_left(p);
         }
         *side = client ? HB_FROM_CLIENT : HB_FROM_BACKEND;
-        unescape(rest, segment);
+        text_unescape(segment, rest);
         if (line[1] == ':') {
-            append(segment, "\r\n", 2);
+            text_append(segment, "\r\n", 2);
         }
     } else if (starts(line, "G:", &rest) || starts(line, "G+", &rest)) {
         expect(p, &p->client, "the client", rest, line[1] == ':');
@@ -423,8 +335,8 @@ static void play_line(struct play *p, const char *line, struct text *segment, en
     }
 }
 
-/* True if the dialogue went as written. n: the seed of the cuts, or the allocation that fails. */
-static bool play_file(const char *path, const char *scheme, enum mode mode, size_t n, size_t *num_allocs)
+/* A play_file. */
+static bool play(const char *path, const char *scheme, enum mode mode, size_t n, size_t *num_allocs)
 {
     struct play *p = calloc(1, sizeof *p);
     struct text segment = {0};
@@ -479,49 +391,17 @@ static bool play_file(const char *path, const char *scheme, enum mode mode, size
         say(p, "%zu blocks were not given back", p->t.held);
     }
     bool ok = !p->failed || p->excused;
-    free(segment.p);
-    free(p->client.p);
-    free(p->backend.p);
-    free(p->told.p);
-    free(p->held_client.p);
-    free(p->held_backend.p);
+    text_free(&segment);
+    text_free(&p->client);
+    text_free(&p->backend);
+    text_free(&p->told);
+    text_free(&p->held_client);
+    text_free(&p->held_backend);
     free(p);
-    return ok;
-}
-
-static bool play_all_ways(const char *path, const char *scheme)
-{
-    size_t allocs = 0;
-    size_t ignored;
-    bool ok =
-        play_file(path, scheme, MODE_WHOLE, 1, &ignored) && play_file(path, scheme, MODE_BYTES, 1, &allocs);
-
-    for (size_t seed = 1; ok && seed <= NUM_CUTS; seed++) {
-        ok = play_file(path, scheme, MODE_CUTS, seed, &ignored);
-    }
-    for (size_t at = 1; ok && at <= allocs && at <= POOR_MAX; at++) {
-        ok = play_file(path, scheme, MODE_POOR, at, &ignored);
-    }
     return ok;
 }
 
 int main(int argc, char **argv)
 {
-    bool wrong = argc > 3 && strcmp(argv[1], "--wrong") == 0; /* every dialogue must be reported */
-    int first = wrong ? 3 : 2;
-    unsigned failed = 0;
-
-    if (argc <= first) {
-        printf("usage: dialogue [--wrong] SCHEME FILE...\n");
-        return 2;
-    }
-    for (int i = first; i < argc; i++) {
-        bool ok = play_all_ways(argv[i], argv[first - 1]);
-        if (wrong && ok) {
-            printf("%s: is wrong, and nobody noticed\n", argv[i]);
-        }
-        failed += ok == wrong;
-    }
-    printf("%s: %d dialogues, %u failed\n", argv[first - 1], argc - first, failed);
-    return failed > 0 ? 1 : 0;
+    return play_scripts(argc, argv, play);
 }
