@@ -32,6 +32,14 @@ def ring(*_):
     raise TooLong
 
 
+def show_logs(world, since):
+    """The end of each log that was written to during a case that failed."""
+    for path in sorted(world.folder.rglob('*.log')):
+        if path.stat().st_mtime >= since:
+            tail = path.read_text(errors='replace').splitlines()[-15:]
+            print(f'     --- {path.name}', *(f'     {line[:400]}' for line in tail), sep='\n')
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--gateway', required=True)
@@ -51,7 +59,7 @@ def main():
         if any(c in cases_clients.CASES for c in cases):
             world.dovecot, world.postfix, world.delivered = Dovecot(world), Postfix(world), 0
         for case in cases:
-            start, problem = time.monotonic(), None
+            start, began, problem = time.monotonic(), time.time(), None
             signal.alarm(240)
             try:
                 case(world)
@@ -65,6 +73,8 @@ def main():
             took = time.monotonic() - start
             print(f'{"ok  " if problem is None else "FAIL"} {case.__name__} ({took:.1f} s)' + (f'\n     {problem}' if problem else ''),
                   flush=True)
+            if problem is not None:
+                show_logs(world, began)
             passed, failed = passed + (problem is None), failed + (problem is not None)
     finally:
         world.close()
