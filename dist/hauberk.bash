@@ -39,7 +39,7 @@ _hauberk() {
         if [[ " $files " == *" $prev "* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         elif [[ ${COMP_WORDS[1]} == ctl ]]; then
-            mapfile -t COMPREPLY < <(compgen -W 'status health metrics reload drain --control' -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W 'status health metrics sessions kill reload drain --control' -- "$cur")
         elif [[ $cur == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$files $flags $values" -- "$cur")
         elif [[ ${COMP_WORDS[1]} == explain || ${COMP_WORDS[1]} == simulate ]] && [ "$COMP_CWORD" -eq 2 ]; then

@@ -50,8 +50,8 @@ static void drop(struct client *c)
     c->fd = -1;
 }
 
-/* A client that does not read for a second has had its answer. */
-static void write_all(struct client *c, struct hb_span bytes)
+/* A client that does not read for a second has had its answer: false. */
+static bool write_all(struct client *c, struct hb_span bytes)
 {
     while (bytes.len > 0) {
         struct pollfd p = {c->fd, POLLOUT, 0};
@@ -59,19 +59,19 @@ static void write_all(struct client *c, struct hb_span bytes)
         if (n > 0) {
             bytes = hb_span_skip(bytes, (size_t)n);
         } else if (n == 0 || errno != EAGAIN || poll(&p, 1, 1000) != 1) {
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 static void answer(struct client *c, unsigned code, struct hb_span text)
 {
     if (!c->answering) {
-        write_all(c, hb_span_str(code == 0 || code == GW_ADMIN_MORE ? "ok\n" : "failed\n"));
+        (void)write_all(c, hb_span_str(code == 0 || code == GW_ADMIN_MORE ? "ok\n" : "failed\n"));
         c->answering = true;
     }
-    write_all(c, text);
-    if (code != GW_ADMIN_MORE) {
+    if (!write_all(c, text) || code != GW_ADMIN_MORE) {
         drop(c);
     }
 }
@@ -128,25 +128,74 @@ static void take_client(struct admin *a)
     }
 }
 
+static struct client *find_client(struct admin *a, uint32_t id)
+{
+    for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+        if (a->clients[i].fd >= 0 && a->clients[i].id == id) {
+            return &a->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static void take_answer(struct admin *a, struct hb_cur *c)
+{
+    uint32_t id = hb_cur_u32(c);
+    unsigned code = hb_cur_u8(c);
+    struct hb_cur vec = hb_cur_vec16(c);
+    struct hb_span text = hb_cur_rest(&vec);
+
+    if (!hb_cur_end(c) || (a->http != NULL && gw_http_answer(a->http, id, code == 0 || code == GW_ADMIN_MORE,
+                                                             code == GW_ADMIN_MORE, text))) {
+        return;
+    }
+    struct client *client = find_client(a, id);
+    if (client != NULL) {
+        answer(client, code, text);
+    }
+}
+
+/* A list that a worker wrote: nothing in it may move a terminal's cursor. */
+static void take_page(struct admin *a, struct gw_ipc_in *m)
+{
+    struct client *client = find_client(a, hb_cur_u32(&m->body));
+    uint32_t len = hb_cur_u32(&m->body);
+    int fd = gw_ipc_take_fd(m);
+    char text[8192];
+    ssize_t n;
+
+    if (client == NULL || fd < 0 || !hb_cur_end(&m->body)) {
+        len = 0;
+    }
+    for (uint32_t at = 0; at < len; at += (uint32_t)n) {
+        n = pread(fd, text, len - at < sizeof text ? len - at : sizeof text, (off_t)at);
+        for (ssize_t i = 0; i < n; i++) {
+            text[i] = (char)(text[i] != '\n' && (text[i] < ' ' || text[i] > '~') ? '?' : text[i]);
+        }
+        if (n <= 0) {
+            break;
+        }
+        answer(client, GW_ADMIN_MORE, hb_span(text, (size_t)n));
+        if (client->fd < 0) {
+            break;
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 /* False: the end. */
 static bool hear_supervisor(struct admin *a)
 {
     enum gw_ipc_result r;
 
     while ((r = gw_ipc_recv(a->supervisor, &a->in)) == GW_IPC_MESSAGE) {
-        uint32_t id = hb_cur_u32(&a->in.body);
-        unsigned code = hb_cur_u8(&a->in.body);
-        struct hb_cur vec = hb_cur_vec16(&a->in.body);
-        struct hb_span text = hb_cur_rest(&vec);
         bool stop = a->in.type == GW_MSG_STOP;
-        bool http =
-            a->http != NULL && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body) &&
-            gw_http_answer(a->http, id, code == 0 || code == GW_ADMIN_MORE, code == GW_ADMIN_MORE, text);
-        for (unsigned i = 0; !http && i < MAX_CLIENTS && a->in.type == GW_MSG_SAY && hb_cur_end(&a->in.body);
-             i++) {
-            if (a->clients[i].fd >= 0 && a->clients[i].id == id) {
-                answer(&a->clients[i], code, text);
-            }
+        if (a->in.type == GW_MSG_SAY) {
+            take_answer(a, &a->in.body);
+        } else if (a->in.type == GW_MSG_PAGE) {
+            take_page(a, &a->in);
         }
         gw_ipc_done(&a->in);
         if (stop) {

@@ -59,7 +59,8 @@ int gw_ctl(int argc, char **argv)
         argv += 2;
     }
     if (argc < 1) {
-        (void)fputs("hauberk ctl [--control PATH] status | health | metrics | reload | drain [SECONDS]\n",
+        (void)fputs("hauberk ctl [--control PATH] status | health | metrics | sessions | kill ID | reload | "
+                    "drain [SECONDS]\n",
                     stderr);
         return 2;
     }

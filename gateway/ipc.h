@@ -1,8 +1,8 @@
 /* ipc.h: framed messages between the processes of one gateway.
  *
- *   supervisor ── worker      HELLO, CONF, KEEPER, DRAIN, STOP, DIALED │ READY, OLDEST, DIAL
+ *   supervisor ── worker      HELLO, CONF, KEEPER, DRAIN, STOP, DIALED, LIST, KILL │ READY, OLDEST, DIAL, DID
  *   supervisor ── keeper      HELLO, KEYS, PEER, FORGET        │ READY
- *   supervisor ── admin       HELLO, SAY                       │ READY, ASK
+ *   supervisor ── admin       HELLO, SAY, PAGE                 │ READY, ASK
  *   worker     ── keeper      SIGN, DECRYPT                    │ DONE
  *
  * A message is one packet of a SOCK_SEQPACKET pair: a byte that says which, a
@@ -42,6 +42,10 @@ enum gw_msg {
     GW_MSG_DIALED,    /* u32 number, u32 errno; fd: the link */
     GW_MSG_ASK,       /* u32 client, vec16 words of `hauberk ctl`, a NUL behind each */
     GW_MSG_SAY,       /* u32 client, u8 exit code, vec16 text: the answer */
+    GW_MSG_PAGE,      /* u32 client, u32 bytes; fd: memory that begins with them, a part of the answer */
+    GW_MSG_LIST,      /* u32 client; fd: memory for lines of sessions */
+    GW_MSG_KILL,      /* u32 client, u64 session */
+    GW_MSG_DID,       /* u32 client, u32 bytes written, or sessions ended, u32 sessions that did not fit */
     GW_MSG_LOADED,    /* loader.c: from the process that loads a configuration */
     GW_NUM_MSGS
 };

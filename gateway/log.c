@@ -165,6 +165,25 @@ size_t gw_log_format_line(enum gw_log_format format, uint64_t when, enum gw_even
     return len;
 }
 
+size_t gw_log_format_fields(const struct gw_field *fields, size_t num, char *dst, size_t cap)
+{
+    struct hb_bld b = hb_bld(dst, cap - 1);
+
+    for (size_t i = 0; i < num; i++) {
+        size_t before = b.len;
+        put_field(&b, GW_LOG_TEXT, &fields[i]);
+        if (!hb_bld_ok(&b)) {
+            b.len = before;
+            break;
+        }
+    }
+    size_t len = b.len;
+    memmove(dst, dst + (len > 0), len - (len > 0)); /* the blank before the first */
+    len -= len > 0;
+    dst[len++] = '\n';
+    return len;
+}
+
 static void write_line(const char *line, size_t len)
 {
     struct pollfd fd = {STDERR_FILENO, POLLOUT, 0};

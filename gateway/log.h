@@ -44,6 +44,8 @@ void gw_log(enum gw_event event, const struct gw_field *fields, size_t num);
  * since 1970. */
 size_t gw_log_format_line(enum gw_log_format format, uint64_t when, enum gw_event event,
                           const struct gw_field *fields, size_t num, char *dst, size_t cap);
+/* Fields as key=value and a newline, without anything before them; those that fit. */
+size_t gw_log_format_fields(const struct gw_field *fields, size_t num, char *dst, size_t cap);
 /* Once a second: tells of dropped lines when they can be told. */
 void gw_log_tick(void);
 const char *gw_event_name(enum gw_event event);

@@ -24,7 +24,7 @@ struct text {
         (t)->len += n > 0 && (size_t)n < sizeof(t)->mem - (t)->len ? (size_t)n : 0;                          \
     } while (0)
 
-static void say(struct gw_supervisor *sv, uint32_t client, uint8_t code, const char *text)
+void gw_say(struct gw_supervisor *sv, uint32_t client, uint8_t code, const char *text)
 {
     uint8_t mem[6100];
     struct hb_bld b = hb_bld(mem, sizeof mem);
@@ -69,7 +69,7 @@ static void order_status(struct gw_supervisor *sv, uint32_t client, unsigned num
         ADD(&t, "\n");
     }
     ADD(&t, "last reload: %s\n", sv->last_reload[0] != 0 ? sv->last_reload : "none");
-    say(sv, client, 0, t.mem);
+    gw_say(sv, client, 0, t.mem);
 }
 
 static void order_reload(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
@@ -77,7 +77,7 @@ static void order_reload(struct gw_supervisor *sv, uint32_t client, unsigned num
     (void)num;
     (void)words;
     if (sv->draining || sv->reload_asked.waiting) {
-        say(sv, client, 1, sv->draining ? "draining\n" : "another reload is under way\n");
+        gw_say(sv, client, 1, sv->draining ? "draining\n" : "another reload is under way\n");
         return;
     }
     sv->reload_asked.waiting = true;
@@ -103,7 +103,7 @@ void gw_order_loaded(struct gw_supervisor *sv, bool good)
     sv->reload_asked.waiting = false;
     (void)snprintf(line, sizeof line, "%s%s", sv->last_reload,
                    len > 0 && sv->last_reload[len - 1] == '\n' ? "" : "\n");
-    say(sv, sv->reload_asked.client, 1, line);
+    gw_say(sv, sv->reload_asked.client, 1, line);
 }
 
 static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
@@ -112,11 +112,11 @@ static void order_drain(struct gw_supervisor *sv, uint32_t client, unsigned num,
     unsigned long seconds = num > 1 ? strtoul(words[1], &end, 10) : 0;
 
     if (num > 1 && (words[1][0] < '0' || words[1][0] > '9' || *end != 0 || seconds > 86400)) {
-        say(sv, client, 1, "drain takes a number of seconds up to 86400\n");
+        gw_say(sv, client, 1, "drain takes a number of seconds up to 86400\n");
         return;
     }
     gw_supervisor_drain(sv, (uint32_t)seconds);
-    say(sv, client, 0, "draining\n");
+    gw_say(sv, client, 0, "draining\n");
 }
 
 struct saying {
@@ -128,7 +128,7 @@ static void say_part(void *ctx, const char *text)
 {
     const struct saying *s = ctx;
 
-    say(s->sv, s->client, GW_ADMIN_MORE, text);
+    gw_say(s->sv, s->client, GW_ADMIN_MORE, text);
 }
 
 static void order_metrics(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
@@ -138,7 +138,7 @@ static void order_metrics(struct gw_supervisor *sv, uint32_t client, unsigned nu
     (void)num;
     (void)words;
     gw_metrics(sv, say_part, &s);
-    say(sv, client, 0, "");
+    gw_say(sv, client, 0, "");
 }
 
 /* Good: new clients are served. */
@@ -153,18 +153,41 @@ static void order_health(struct gw_supervisor *sv, uint32_t client, unsigned num
             serving || (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].pid > 0 && sv->procs[i].ready);
     }
     serving = serving && !sv->draining;
-    say(sv, client, serving ? 0 : 1,
-        serving        ? "serving\n"
-        : sv->draining ? "draining\n"
-                       : "no worker is ready\n");
+    gw_say(sv, client, serving ? 0 : 1,
+           serving        ? "serving\n"
+           : sv->draining ? "draining\n"
+                          : "no worker is ready\n");
+}
+
+static void order_sessions(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    (void)num;
+    (void)words;
+    if (!gw_query_sessions(sv, client)) {
+        gw_say(sv, client, 1, "another list is under way\n");
+    }
+}
+
+static void order_kill(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words)
+{
+    char *end = NULL;
+    unsigned long long id =
+        num == 2 && words[1][0] >= '0' && words[1][0] <= '9' ? strtoull(words[1], &end, 10) : 0;
+
+    if (id == 0 || *end != 0) {
+        gw_say(sv, client, 1, "kill takes the id of one session, as sessions and the log have it\n");
+    } else if (!gw_query_kill(sv, client, id)) {
+        gw_say(sv, client, 1, "too much is under way\n");
+    }
 }
 
 static const struct {
     const char *word;
     void (*run)(struct gw_supervisor *sv, uint32_t client, unsigned num, char **words);
 } orders[] = {
-    {"status", order_status}, {"metrics", order_metrics}, {"health", order_health},
-    {"reload", order_reload}, {"drain", order_drain},
+    {"status", order_status},     {"metrics", order_metrics}, {"health", order_health},
+    {"sessions", order_sessions}, {"kill", order_kill},       {"reload", order_reload},
+    {"drain", order_drain},
 };
 
 void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
@@ -191,7 +214,7 @@ void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
             return;
         }
     }
-    say(sv, client, 1, "there are: status, health, metrics, reload, drain [SECONDS]\n");
+    gw_say(sv, client, 1, "there are: status, health, metrics, sessions, kill ID, reload, drain [SECONDS]\n");
 }
 
 void gw_order_reloaded(struct gw_supervisor *sv)
@@ -209,5 +232,5 @@ void gw_order_reloaded(struct gw_supervisor *sv)
     }
     sv->reload_asked.waiting = false;
     (void)snprintf(line, sizeof line, "%s\n", sv->last_reload);
-    say(sv, sv->reload_asked.client, 0, line);
+    gw_say(sv, sv->reload_asked.client, 0, line);
 }

@@ -40,6 +40,7 @@ void gw_turn_free(struct gw_session *s)
     gw_log_session_end(s);
     gw_stat_session(s);
     gw_admit_leave(s);
+    gw_roster_gone(w, s);
     gw_wheel_remove(&w->wheel, &s->timer);
     *s->prev = s->next;
     if (s->next != NULL) {
@@ -300,6 +301,22 @@ void gw_session_bye(struct gw_session *s)
     gw_turn_settle(s);
 }
 
+void gw_session_dismiss(struct gw_session *s)
+{
+    struct hb_proto_sink mem;
+
+    if (s->ended) {
+        gw_session_kill(s, HB_E_GW_KILLED);
+        return;
+    }
+    s->abort_backend = s->phase == PH_RELAY || s->phase == PH_SECURE; /* it was no goodbye of the client's */
+    if (s->ps != NULL && gw_phases[s->phase].client != RD_TLS && gw_phases[s->phase].client != RD_HOLD) {
+        (void)hb_proto_bye(s->ps, HB_E_GW_SHUTDOWN, s->at_line, gw_turn_sink(s, &mem));
+    }
+    gw_turn_end(s, HB_E_GW_KILLED);
+    gw_turn_settle(s);
+}
+
 /* ---- the beginning ---- */
 
 uint32_t gw_session_age(const struct gw_session *s)
@@ -369,7 +386,7 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     s->snap = gw_snapshot_ref(w->snap);
     s->lc = lc;
     s->at_line = true;
-    s->id = ++w->next_id;
+    s->id = ++w->stat->sessions * GW_ID_WORKERS + w->id;
     s->started = (uint32_t)uv_now(&w->loop);
     if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
         (void)gw_snapshot_drop(&s->snap); /* the worker has it, too */
@@ -385,7 +402,6 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     }
     w->sessions = s;
     w->num_sessions++;
-    w->stat->sessions++;
     w->stat->sessions_now = w->num_sessions;
     if (uv_accept(server, (uv_stream_t *)&s->client.tcp) != 0) {
         gw_session_kill(s, HB_E_GW_CLIENT_RESET);

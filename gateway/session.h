@@ -66,6 +66,9 @@ struct gw_session {
 bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server);
 /* The worker shuts down: says goodbye as the protocol wants it (R13). */
 void gw_session_bye(struct gw_session *s);
+/* The operator wants it gone: what was said is sent, goodbye if the protocol can say it now, and the end.
+ * Once more: the end, whatever is pending. */
+void gw_session_dismiss(struct gw_session *s);
 /* Ends at once, whatever is pending. */
 void gw_session_kill(struct gw_session *s, enum hb_code why);
 /* s's timer went off. */

@@ -74,6 +74,31 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
 }
 
+size_t gw_session_line(const struct gw_session *s, char *dst, size_t cap)
+{
+    const struct hb_tls_info *t = s->client.tls != NULL ? hb_tls_info(s->client.tls) : NULL;
+    bool suite = t != NULL && t->suite != 0;
+    bool backend = s->backend.state != END_NONE;
+    struct gw_field fields[] = {
+        GW_U64("id", s->id),
+        GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+        GW_STR("listener", s->lc->url),
+        GW_STR("phase", gw_phases[s->phase].name),
+        GW_STR("login", s->ps != NULL && hb_proto_authenticated(s->ps) ? "yes" : "no"),
+        GW_U64("seconds", gw_session_age(s) / 1000),
+        GW_STR("version", suite ? hb_tls_version_name(t->version) : "none"),
+        GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
+        GW_STR("sni", s->sni != NULL ? s->sni : ""),
+        GW_STR("client_cert", s->identity != NULL ? s->identity : ""),
+        GW_STR("backend", backend ? gw_upstream_server(s)->text : "none"),
+        GW_U64("bytes_in", s->client.taken),
+        GW_U64("bytes_out", s->backend.taken),
+        GW_U64("generation", s->snap->generation),
+    };
+
+    return gw_log_format_fields(fields, sizeof fields / sizeof fields[0], dst, cap);
+}
+
 void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login)
 {
     s->w->clear_logins += !login->refused;

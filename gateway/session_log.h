@@ -15,6 +15,9 @@ struct hb_proto_login;
 #define GW_PEER_TEXT 48u
 /* The client's address as the log has it, "192.0.2.7:4711", written to text. */
 const char *gw_peer_text(const struct gw_session *s, char text[GW_PEER_TEXT]);
+/* A session that goes on, as `hauberk ctl sessions` has it: one line with its newline. Returns its length. */
+#define GW_SESSION_LINE 1024u
+size_t gw_session_line(const struct gw_session *s, char *dst, size_t cap);
 void gw_log_session_start(struct gw_session *s);
 void gw_log_session_end(struct gw_session *s);
 /* TLS toward the backend failed. */

@@ -270,6 +270,7 @@ static void child_ended(struct gw_supervisor *sv, struct gw_proc *p, int pid, in
         p->sock = -1;
     }
     p->oldest = UINT32_MAX;
+    gw_query_lost(sv, p);
     if (sv->draining) {
         return;
     }
@@ -362,6 +363,8 @@ static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
         gw_reload_forget(sv);
     } else if (m->type == GW_MSG_DIAL && p->role == GW_ROLE_WORKER) {
         dial(sv, p);
+    } else if (m->type == GW_MSG_DID && p->role == GW_ROLE_WORKER) {
+        gw_query_did(sv, p);
     } else if (m->type == GW_MSG_ASK && p->role == GW_ROLE_ADMIN) {
         gw_order(sv, p);
     }
@@ -427,6 +430,8 @@ static int next_wait(const struct gw_supervisor *sv, uint64_t now)
     due = watch < due && !sv->draining ? watch : due;
     due = sv->loader.fd >= 0 && sv->loader.due < due ? sv->loader.due : due;
     due = sv->names_due != 0 && sv->names_due < due && !sv->draining ? sv->names_due : due;
+    uint64_t query = gw_query_due(sv);
+    due = query < due ? query : due;
     if (gw_service_watchdog() > 0 && now + gw_service_watchdog() < due) {
         due = now + gw_service_watchdog();
     }
@@ -501,6 +506,7 @@ static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
         }
         reap(sv);
         reload_due(sv);
+        gw_query_late(sv, gw_now_ms());
         gw_log_tick();
     }
     end_helpers(sv);

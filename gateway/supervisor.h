@@ -7,7 +7,8 @@
  *   loader.c      loads, in a process of its own
  *   reload.c      a new generation: built whole, then handed out, or refused whole
  *   watch.c       files that changed
- *   orders.c      what `hauberk ctl` asks */
+ *   orders.c      what `hauberk ctl` asks
+ *   query.c       what of that only workers know */
 #ifndef GW_SUPERVISOR_H
 #define GW_SUPERVISOR_H
 
@@ -16,6 +17,7 @@
 #include "keeper.h"
 #include "loader.h"
 #include "ports.h"
+#include "query.h"
 #include "snapshot.h"
 #include "stat.h"
 #include "watch.h"
@@ -65,6 +67,7 @@ struct gw_supervisor {
         uint32_t client;
     } reload_asked; /* who is told; begun: of the load under way; loaded: as soon as every worker has the new
                        generation */
+    struct gw_query queries[GW_MAX_QUERIES];
     struct gw_ipc_in in;
 };
 
@@ -89,6 +92,8 @@ bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);
 void gw_reload_forget(struct gw_supervisor *sv);
 /* orders.c: an ASK that is in sv->in. */
 void gw_order(struct gw_supervisor *sv, struct gw_proc *admin);
+/* A part of the answer to an order (code GW_ADMIN_MORE), or its last and its exit code. */
+void gw_say(struct gw_supervisor *sv, uint32_t client, uint8_t code, const char *text);
 /* What `hauberk ctl reload` waits for has been loaded (or refused). */
 void gw_order_loaded(struct gw_supervisor *sv, bool good);
 /* Answers who waits for a reload, if every worker has it. */

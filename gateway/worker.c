@@ -252,6 +252,10 @@ static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
         gw_signer_keeper(w, gw_ipc_take_fd(m));
     } else if (m->type == GW_MSG_DIALED) {
         gw_upstream_dialed(w, m);
+    } else if (m->type == GW_MSG_LIST) {
+        gw_roster_list(w, m);
+    } else if (m->type == GW_MSG_KILL) {
+        gw_roster_kill(w, m);
     } else if (m->type == GW_MSG_DRAIN) {
         begin_drain(w, hb_cur_u32(&m->body));
     } else if (m->type == GW_MSG_STOP) {
@@ -371,6 +375,7 @@ static bool start(struct gw_worker *w, int supervisor)
     w->tick.data = w;
     gw_wheel_init(&w->wheel, 0);
     (void)uv_timer_init(&w->loop, &w->tick); /* cannot fail */
+    gw_roster_init(w);
     if (!gw_child_begin(supervisor, GW_ROLE_WORKER, &hello, NULL)) {
         return false;
     }
@@ -405,6 +410,7 @@ static void end(struct gw_worker *w)
     kill_all(w);
     gw_health_stop(w);
     gw_signer_close(w);
+    gw_roster_close(w);
     uv_walk(&w->loop, close_handle, NULL);
     (void)uv_run(&w->loop, UV_RUN_DEFAULT); /* runs the close callbacks, which free what is left */
     (void)uv_loop_close(&w->loop);

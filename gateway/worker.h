@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "out.h"
+#include "roster.h"
 #include "signer.h"
 #include "snapshot.h"
 #include "stat.h"
@@ -52,9 +53,9 @@ struct gw_worker {
     struct gw_out *out_client, *out_backend;     /* owned */
     struct gw_listener *listeners;               /* owned list, by their close callbacks */
     struct gw_session *sessions;                 /* owned list */
-    struct gw_check *checks;                     /* owned list, by their close callbacks */
+    struct gw_roster roster;
+    struct gw_check *checks; /* owned list, by their close callbacks */
     unsigned num_sessions, max_sessions;
-    uint64_t next_id;
     uint32_t num_dialed;
     uint64_t clear_logins, clear_logins_refused; /* seen by listeners that watch them */
     bool draining;

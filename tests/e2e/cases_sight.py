@@ -103,4 +103,57 @@ def control_socket_tells_the_same(w, server):
         equal(answers[-1], (0, b'serving\n', b''), 'health')
 
 
-CASES = [metrics_agree_with_the_log, control_socket_tells_the_same]
+def rows(out):
+    """The lines of `hauberk ctl sessions`."""
+    return [dict(f.split('=', 1) for f in line.split(' ')) for line in out.decode().splitlines()]
+
+
+@with_server
+def sessions_listed_and_ended(w, server):
+    """Hundreds of sessions over three workers: each is listed once, the one that is named ends, and nobody else."""
+    control = w.folder / 'roster-control'
+    with Gateway(w, listeners(server, 'imap', 'imaps', 'smtp'), '--control', control, '--workers', '3', '--sandbox', 'on') as g:
+        ctl = lambda *words: run([str(w.release_program), 'ctl', '--control', str(control), *words])
+        idle = [Line(g.port('imap')) for _ in range(400)]
+        for c in idle:
+            c.line()
+        inside = upgrade(w, g.port('imap'), 'imap')
+        login_imap(inside)
+        smtp = Line(g.port('smtp'))
+        smtp.line()
+        code, out, err = ctl('sessions')
+        check(code == 0, f'{code} {err}')
+        told = rows(out)
+        by_peer = {r['peer']: r for r in told}
+        mine = lambda c: by_peer[f'127.0.0.1:{c.sock.getsockname()[1]}']
+        check({mine(c)['phase'] for c in idle} == {'clear'} and len({r['id'] for r in told}) == len(told), 'each once')
+        equal({int(r['id']) % 100 for r in told}, {0, 1, 2}, 'workers')
+        row = mine(inside)
+        equal([row[k] for k in ('phase', 'login', 'version', 'sni')], ['relay', 'yes', 'TLSv1.3', 'mail.test'], 'the one inside')
+        check(row['backend'].endswith(str(server.port['imap'])), row['backend'])
+        check(int(row['bytes_in']) > 0 and int(row['bytes_out']) > 0, f'{row}')
+
+        equal(ctl('kill', row['id']), (0, f'ended {row["id"]}\n'.encode(), b''), 'kill')
+        equal(inside.line()[:5], '* BYE', 'goodbye inside TLS')
+        equal(inside.rest(), b'', 'and the end')
+        equal(ctl('kill', mine(smtp)['id'])[0], 0, 'kill in clear')
+        equal(smtp.rest(), b'421 4.3.2 mail.test Service shutting down and closing transmission channel\r\n', 'goodbye in clear')
+        equal(ctl('kill', row['id'])[0], 0, 'once more: it does not wait for the client')
+        g.session()
+        equal(ctl('kill', row['id']), (1, b'', f'there is no session {row["id"]}\n'.encode()), 'it is gone')
+        for words in (('kill',), ('kill', 'x'), ('kill', '1x'), ('kill', '0'), ('kill', '99')):
+            equal(ctl(*words)[0], 1, f'{words}')
+        idle[0].send('a NOOP\r\n')
+        check(idle[0].line().startswith('a '), 'the others are served')
+        ctl('kill', mine(smtp)['id'])  # or it has ended meanwhile
+        want, end = sorted(int(r['id']) for r in (row, mine(smtp))), time.monotonic() + 20
+        while (got := sorted(e['id'] for e in g.events('session.end') if e['code'] == 'GW_KILLED')) != want:
+            check(time.monotonic() < end, f'log: {got}, not {want}')
+            time.sleep(0.1)
+        code, out, _ = ctl('sessions')
+        equal({int(r['id']) for r in rows(out)}, {int(mine(c)['id']) for c in idle}, 'what is left')
+        for c in idle + [inside, smtp]:
+            c.close()
+
+
+CASES = [metrics_agree_with_the_log, control_socket_tells_the_same, sessions_listed_and_ended]
