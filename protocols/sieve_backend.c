@@ -51,7 +51,7 @@ void hb_sieve_own_list(struct hb_proto_session *s)
     hb_say(s, no_tag, "\"SIEVE\" \"\"");
     hb_say(s, no_tag, "\"VERSION\" \"1.0\"");
     offer_starttls(s);
-    hb_say(s, no_tag, "OK");
+    hb_say(s, no_tag, "OK \"%h ready\""); /* gnutls-cli waits for the space */
 }
 
 /* SIEVE-04: the mechanisms that may be seen now. Without any the line says so only where STARTTLS is offered

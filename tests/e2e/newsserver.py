@@ -46,6 +46,7 @@ pathincoming: {self.folder}/incoming
 pathoutgoing: {self.folder}/outgoing
 pathoverview: {self.folder}/overview
 pathspool: {self.folder}
+nnrpdloadlimit: 0
 pathfilter: {self.folder}/filter
 port: {self.port}
 nnrpdpostport: {self.port}

@@ -6,7 +6,6 @@ of what is not tried and of what failed. The last line counts the cells."""
 import argparse
 import concurrent.futures
 import sys
-import threading
 import traceback
 
 import harness
@@ -16,39 +15,9 @@ import tools
 import trixie
 from harness import Failure, World, free_port
 from rows import rows
+from table import Table
 
 ROLES = ('server', 'client')
-
-
-class Table:
-    """Cells by (row, peer, role): 'ok', 'n.a.' or 'FAIL', with what there is to say of the latter two."""
-
-    def __init__(self, peers):
-        self.peers, self.cells, self.lock = peers, {}, threading.Lock()
-
-    def put(self, row, peer, role, mark, why=''):
-        with self.lock:
-            self.cells[row, peer, role] = (mark, why)
-            if mark == 'FAIL':
-                print(f'FAIL {row.name}, {peer.name}, hauberk as {role}: {why}', flush=True)
-
-    def show(self, all_rows):
-        width = max(len(r.name) for r in all_rows)
-        reasons = {}
-        print(f'{"":{width}} ' + ' '.join(f'{p.name:^9.9}' for p in self.peers))
-        print(f'{"hauberk as server, client":{width}} ' + ' '.join(f'{"s    c":^9}' for _ in self.peers))
-        for row in all_rows:
-            line = []
-            for peer in self.peers:
-                for role in ROLES:
-                    mark, why = self.cells[row, peer, role]
-                    if mark == 'n.a.':
-                        number = reasons.setdefault(f'{peer.name}: {why}', len(reasons) + 1)
-                        mark = f'({number})'
-                    line.append(f'{mark:^4}')
-            print(f'{row.name:{width}} ' + ' '.join(f'{a}{b} ' for a, b in zip(line[::2], line[1::2])))
-        for text, number in reasons.items():
-            print(f'({number}) n.a. with {text}')
 
 
 def cell(table, world, row, peer, role, act):
@@ -76,7 +45,7 @@ def run_row(table, world, echo, greeter, row):
         able = [p for p in table.peers if not p.lacks(role, row)]
         for p in table.peers:
             if p not in able:
-                table.put(row, p, role, 'n.a.', p.lacks(role, row))
+                table.put(row, p, role, 'n.a.', f'{p.name}: {p.lacks(role, row)}')
         if not able:
             continue
         try:
@@ -110,7 +79,7 @@ def main():
              if (args.all or p.quick or args.peer) and (not args.peer or p.name in args.peer)]
     wanted = [r for r in rows() if args.row in r.name]
     world = World(args.gateway, args.gateway)
-    table = Table(peers)
+    table = Table(peers, ROLES, 's    c', 'hauberk as server, client', 'hauberk as')
     try:
         echo, greeter = harness.Echo(), harness.Echo(b'at your service\n')
         world.build = harness.pathlib.Path(args.build).resolve()
@@ -122,7 +91,8 @@ def main():
     finally:
         world.close()
     table.show(wanted)
-    marks = [m for m, _ in table.cells.values()]
+    table.explain()
+    marks = table.marks()
     print(f'{marks.count("n.a.")} cells are explained above')
     print(f'{marks.count("ok")} passed, {marks.count("FAIL")} failed')
     sys.exit(1 if 'FAIL' in marks else 0)

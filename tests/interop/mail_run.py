@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""The gateway between real clients and real servers: mail_run.py --gateway PROGRAM [--all] [--client NAME] [--server NAME]
+[--proto NAME]
+
+Prints a table for each protocol: a row for each client and for where its TLS begins, a column for each server, under it
+the gateway's own leg to that server (p: plaintext, s: STARTTLS). Behind it the reasons of what is not tried, and the
+versions of everybody. The last line counts the cells."""
+import argparse
+import concurrent.futures
+import dataclasses
+import sys
+import traceback
+
+import harness
+import mail_lines
+import mail_programs
+import mail_servers
+import mail_tools
+from harness import Failure, World
+from mail_cells import FRONTS, LEGS, NAMES, PROTOCOLS, run_cell
+from table import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    proto: str
+    client: object
+    front: str
+
+    @property
+    def name(self):
+        return f'{self.client.name} ({self.front})'
+
+
+def clients():
+    return [mail_lines.OpenSSL(), mail_lines.GnuTLS(), *mail_tools.clients(), *mail_programs.clients()]
+
+
+def left_out(front, leg, everything):
+    """The short run takes each client to each server twice: with STARTTLS on both legs, and on none."""
+    return not everything and (front == 'implicit') == (leg == 'starttls')
+
+
+def try_cell(table, world, row, server, leg, later):
+    why = row.client.broken or row.client.lacks(row.proto, row.front)
+    if why or later:
+        table.put(row, server, leg, 'n.a.' if why else '-', f'{row.client.name}: {why}')
+        return
+    try:
+        run_cell(world, server, row.proto, row.client, row.front, leg)
+        table.put(row, server, leg, 'ok')
+    except Failure as e:
+        table.put(row, server, leg, 'FAIL', str(e))
+    except Exception:  # a cell that breaks is a cell that fails; the others still run
+        table.put(row, server, leg, 'FAIL', traceback.format_exc(limit=-1))
+
+
+def run_server(table, world, rows, server, everything):
+    """All cells of one server, one after the other: the log is read between them, and joe has one mailbox."""
+    mine = [r for r in rows if r.proto in server.ports]
+    if server.broken:
+        for row in mine:
+            for leg in LEGS:
+                table.put(row, server, leg, 'n.a.', f'{server.name}: {server.broken}')
+        return
+    for row in mine:
+        for leg in LEGS:
+            try_cell(table, world, row, server, leg, left_out(row.front, leg, everything))
+    for leg, gateway in server.gateways.items():
+        try:
+            gateway.stop()
+        except Failure as e:
+            table.put(mine[0], server, leg, 'FAIL', f'the gateway: {e}')
+
+
+def show(table, rows, servers):
+    for proto in PROTOCOLS:
+        mine = [r for r in rows if r.proto == proto]
+        columns = [s for s in servers if proto in s.ports]
+        if mine and columns:
+            print()
+            table.title = NAMES[proto]
+            table.show(mine, columns)
+    print()
+    table.explain()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--gateway', required=True)
+    parser.add_argument('--build', default='build/interop', help='folder for what clients need')
+    parser.add_argument('--all', action='store_true')
+    parser.add_argument('--client', action='append')
+    parser.add_argument('--server', action='append')
+    parser.add_argument('--proto', action='append')
+    args = parser.parse_args()
+    world = World(args.gateway, args.gateway)
+    world.build = harness.pathlib.Path(args.build).resolve()
+    world.build.mkdir(parents=True, exist_ok=True)
+    servers = mail_servers.servers()
+    used = [c for c in clients() if not args.client or c.name in args.client]
+    rows = [Row(p, c, f) for p in args.proto or PROTOCOLS for c in used if p in c.protocols for f in FRONTS]
+    try:
+        for s in servers:
+            s.begin(world)
+        servers = [s for s in servers if not args.server or s.name in args.server]
+        for s in servers:
+            if not s.broken:
+                s.front(world)
+        for c in used:
+            c.broken = c.prepare(world)
+        table = Table(servers, LEGS, 'p    s', '', 'leg to the server:')
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(run_server, table, world, rows, s, args.all) for s in servers]:
+                done.result()
+        versions = [f'{x.name} {x.version()}' for x in [*servers, *used] if not x.broken]
+    finally:
+        world.close()
+    show(table, rows, servers)
+    marks = table.marks()
+    print('with ' + ', '.join(versions))
+    print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))
+    print(f'{marks.count("ok")} passed, {marks.count("FAIL")} failed')
+    sys.exit(1 if 'FAIL' in marks or 'ok' not in marks else 0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,176 @@
+"""The servers of the mail matrix that ./dev installs: Dovecot, Postfix; and INN, which it unpacks. Each offers STARTTLS
+and takes clear text, too: one instance for both legs of the gateway, whose log says which of them it was.
+
+A server has: name, version(), ports {protocol: port}, start(), and what fills and reads its store past the gateway:
+put() leaves one message in joe's mailbox, delivered() waits for a message with a subject."""
+import imaplib
+import os
+import re
+import shutil
+import time
+
+from harness import Failure, check
+from mail_cells import PASSWORD, USER
+from newsserver import UNPACKED, Inn
+from support import Dovecot, Gateway, Postfix, free_port, run, wait_port
+
+
+class Server:
+    name, packages = '', ()
+    ports, broken = {}, None  # broken: why nothing of it can be tried
+    log = None  # a file
+
+    def begin(self, world):
+        """Starts it, or keeps the reason why not. As Debian has them, servers want to be root at first."""
+        if os.getuid() != 0:
+            self.broken = 'it starts only as root here'
+        else:
+            self.start(world)
+
+    def version(self):
+        """Debian's, of the first package."""
+        return run(['dpkg-query', '-W', '-f', '${Version}', self.packages[0]])[1].decode()
+
+    def start(self, world):
+        raise NotImplementedError
+
+    def front(self, world):
+        """A gateway for each leg, with a listener for each scheme."""
+        schemes = [(p, s) for p in self.ports for s in (p, p + 's')]
+        trust = ('--backend-name', 'mail.test', '--backend-ca', world.certs / 'ca.crt')
+        self.gateways = {
+            'plain': Gateway(world, [(s, self.plain_ports.get(p, self.ports[p])) for p, s in schemes]),
+            'starttls': Gateway(world, [(s, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p, s in schemes], *trust)}
+
+    plain_ports = {}  # where the plaintext leg goes elsewhere
+
+    def box(self):
+        """Joe's INBOX, asked for past the gateway."""
+        box = imaplib.IMAP4('127.0.0.1', self.ports['imap'], timeout=30)
+        box.login(USER, PASSWORD)
+        check(box.select('INBOX')[0] == 'OK', 'joe has no INBOX')
+        return box
+
+    def messages(self):
+        box = self.box()
+        found = [box.fetch(n, '(BODY.PEEK[])')[1][0][1] for n in box.search(None, 'ALL')[1][0].split()]
+        box.logout()
+        return found
+
+    def put(self, message):
+        box = self.box()
+        for n in box.search(None, 'ALL')[1][0].split():
+            box.store(n, '+FLAGS.SILENT', '\\Deleted')
+        box.expunge()
+        check(box.append('INBOX', None, None, message)[0] == 'OK', 'joe got no message')
+        box.logout()
+
+    def delivered(self, subject, proto):
+        """What came by proto under this subject; waits for it."""
+        end = time.monotonic() + 30
+        want = re.compile(rb'(?mi)^Subject: %s\r?$' % subject.encode())
+        while True:
+            found = [m for m in self.messages() if want.search(m.replace(b'\r\n', b'\n').partition(b'\n\n')[0])]
+            if found:
+                return found[0]
+            if time.monotonic() > end:
+                raise Failure('what was sent is not in the store')
+            time.sleep(0.05)
+
+
+def own_files(world, folder, user):
+    """Copies of the certificate, its key and the issuer's that a server's user may read: {'cert', 'key', 'ca'}."""
+    made = {}
+    for name, source in (('cert', 'ecdsa-p256.crt'), ('key', 'ecdsa-p256.key'), ('ca', 'ca.crt')):
+        made[name] = folder / source
+        made[name].write_bytes((world.certs / source).read_bytes())
+        made[name].chmod(0o600)
+        shutil.chown(made[name], user)
+    return made
+
+
+class DovecotServer(Server):
+    """IMAP, POP3, LMTP, ManageSieve; and submission, which hands on to Postfix."""
+    name, packages = 'Dovecot', ('dovecot-core',)
+
+    def start(self, world):
+        submission, self.auth = free_port(), world.auth_port
+        extra = f'''
+ssl = yes
+disable_plaintext_auth = no
+hostname = mail.test
+auth_username_format = %n
+protocols = imap pop3 lmtp sieve submission
+submission_relay_host = 127.0.0.1
+submission_relay_port = {world.postfix.ports['smtp']}
+submission_relay_trusted = yes
+service submission-login {{
+  inet_listener submission {{
+    port = {submission}
+  }}
+  inet_listener submissions {{
+    port = 0
+  }}
+}}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {self.auth}
+  }}
+}}
+'''
+        d = Dovecot(world, 'dovecot-matrix', tls=True, extra=extra)
+        wait_port(submission, d.process)
+        self.ports = {'imap': d.imap, 'pop3': d.pop3, 'submission': submission, 'lmtp': d.lmtp, 'sieve': d.sieve}
+        self.relay, self.log = world.postfix, d.folder / 'log'
+
+    def delivered(self, subject, proto):
+        return (self.relay if proto == 'submission' else super()).delivered(subject, proto)
+
+
+class PostfixServer(Server):
+    """SMTP as an MX takes it, and with a login for submission (Dovecot says who joe is)."""
+    name, packages = 'Postfix', ('postfix',)
+
+    def start(self, world):
+        world.auth_port = free_port()
+        p = Postfix(world, 'postfix-matrix', f'''
+smtpd_tls_cert_file = {world.certs}/ecdsa-p256.crt
+smtpd_tls_key_file = {world.certs}/ecdsa-p256.key
+smtpd_tls_security_level = may
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
+''')
+        self.mail, self.log = p.mail / 'joe/new', p.folder / 'data/maillog'
+        self.ports = {'smtp': p.smtp, 'submission': p.smtp}
+        world.postfix = self
+
+    def messages(self):
+        return [f.read_bytes() for f in self.mail.glob('*')]
+
+
+class InnServer(Server):
+    """innd in plaintext, which hands readers to nnrpd; and an nnrpd of its own with a certificate."""
+    name, packages = 'INN', ()
+
+    def version(self):
+        return next(UNPACKED.parent.glob('inn2.deb/inn2_*')).name.split('_')[1]
+
+    def start(self, world):
+        inn = Inn(world)
+        port = free_port()
+        files = own_files(world, inn.folder / 'etc', 'news')
+        with open(inn.folder / 'etc/inn.conf', 'a', encoding='ascii') as f:
+            f.write('tlscertfile: {cert}\ntlskeyfile: {key}\ntlscafile: {ca}\n'.format(**files))
+        lib = UNPACKED / 'usr/lib/news'
+        env = {'INNCONF': str(inn.folder / 'etc/inn.conf'), 'LD_LIBRARY_PATH': str(lib), 'HOME': str(inn.folder)}
+        p = world.start([lib / 'bin/nnrpd', '-D', '-f', '-p', str(port), '-4', '127.0.0.1'], 'nnrpd.out',
+                        env={**os.environ, **env}, user='news', group='news', extra_groups=[])
+        wait_port(port, p)
+        self.ports, self.plain_ports = {'nntp': port}, {'nntp': inn.port}
+
+
+def servers():
+    """Postfix first: Dovecot hands on to it."""
+    return [PostfixServer(), DovecotServer(), InnServer()]

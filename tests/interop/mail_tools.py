@@ -1,0 +1,214 @@
+"""Clients of the mail matrix that are programs of their own: fetchers, senders, mail readers. Each is told everything on
+its command line or in a file of the cell's folder; what one cannot do has its reason here."""
+from harness import check
+from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
+from support import run
+
+
+class Client:
+    """name: row. protocols: what it speaks; a method for each. lacks(): why a cell is not tried. prepare(): may give a
+    reason why nothing of it can be tried."""
+    name, protocols, packages, broken = '', (), (), None
+    no_starttls = no_implicit = None  # reasons
+
+    def prepare(self, world):
+        return None
+
+    def lacks(self, proto, front):
+        return self.no_starttls if front == 'starttls' else self.no_implicit
+
+    def version(self):
+        return debian(self.packages[0]) if self.packages else ''
+
+
+def debian(package):
+    return run(['dpkg-query', '-W', '-f', '${Version}', package])[1].decode()
+
+
+def must(argv, data=b'', seconds=60, env=None):
+    """Runs it to a good end; its output."""
+    code, out, err = run([str(a) for a in argv], data, seconds, env)
+    check(code == 0, f'{argv[0]} ended with {code}: {(out + err)[-600:].decode(errors="replace")}')
+    return out
+
+
+class Curl(Client):
+    name, packages = 'curl', ('curl',)
+    protocols = ('imap', 'pop3', 'smtp', 'submission')
+
+    def curl(self, cell, path, *options, login=True):
+        scheme = cell.scheme.replace('submission', 'smtp')
+        return must(['curl', '-sS', '--max-time', '50', '--ssl-reqd', '--cacert', cell.ca, '--resolve',
+                     f'mail.test:{cell.port}:127.0.0.1', *(['-u', f'{USER}:{PASSWORD}'] if login else []), *options,
+                     f'{scheme}://mail.test:{cell.port}/{path}'])
+
+    def imap(self, cell):
+        cell.same(self.curl(cell, 'INBOX;MAILINDEX=1'), 'fetched')
+        other = cell.message.replace(b'\r\n\r\n', b'\r\nX-Appended: yes\r\n\r\n', 1)
+        self.curl(cell, 'INBOX', '-T', cell.write('other', other))
+        check(cell.server.messages()[1:] == [other], 'the appended message is not in the store')
+
+    def pop3(self, cell):
+        cell.same(self.curl(cell, '1'), 'retrieved')
+
+    def smtp(self, cell):
+        self.curl(cell, 'client.test', '--mail-from', SENDER, '--mail-rcpt', RECIPIENT, '-T', cell.write('mail', cell.message),
+                  login=cell.login)
+
+    submission = smtp
+
+
+class Swaks(Client):
+    name, packages = 'swaks', ('swaks',)
+    protocols = ('smtp', 'submission', 'lmtp')
+
+    def smtp(self, cell):
+        auth = ['--auth', 'PLAIN', '--auth-user', USER, '--auth-password', PASSWORD] if cell.login else []
+        must(['swaks', '--server', '127.0.0.1', '-p', cell.port, '--tlsc' if cell.implicit else '--tls', '--tls-verify', '--tls-ca-path',
+              cell.ca, '--tls-sni', 'mail.test', '--protocol', 'LMTP' if cell.proto == 'lmtp' else 'ESMTP', '-f', SENDER, '-t',
+              RECIPIENT, '--data', f'@{cell.write("mail", cell.message)}', *auth])
+
+    submission = lmtp = smtp
+
+
+class Mbsync(Client):
+    """Both ways: joe's message comes, one of the local folder goes."""
+    name, packages, protocols = 'mbsync', ('isync',), ('imap',)
+
+    def imap(self, cell):
+        other = cell.message.replace(b'\r\n', b'\n').replace(b'\n\n', b'\nX-Local: yes\n\n', 1)
+        for sub in ('new', 'cur', 'tmp'):
+            (cell.folder / 'local' / sub).mkdir(parents=True)
+        cell.write('local/cur/1.1.client:2,S', other)
+        cell.write('mbsyncrc', f'''
+IMAPAccount here
+Host localhost
+Port {cell.port}
+User {USER}
+Pass {PASSWORD}
+SSLType {'IMAPS' if cell.implicit else 'STARTTLS'}
+CertificateFile {cell.ca}
+AuthMechs *
+
+IMAPStore far
+Account here
+
+MaildirStore near
+Inbox {cell.folder}/local
+
+Channel all
+Far :far:
+Near :near:
+Sync All
+SyncState *
+''')
+        must(['mbsync', '-c', cell.folder / 'mbsyncrc', 'all'])
+        found = [p.read_bytes() for sub in ('new', 'cur') for p in (cell.folder / 'local' / sub).iterdir()]
+        pulled = [m for m in found if b'\nX-Local' not in m]
+        check(len(pulled) == 1, f'{len(pulled)} messages were pulled')
+        cell.same(pulled[0], 'pulled')
+        pushed = [m for m in cell.server.messages() if b'\nX-Local' in m]
+        check(len(pushed) == 1, f'{len(pushed)} messages were pushed')
+        cell.same(pushed[0], 'pushed')
+
+
+class Fetchmail(Client):
+    name, packages, protocols = 'fetchmail', ('fetchmail',), ('imap', 'pop3')
+
+    def imap(self, cell):
+        rc = cell.write('fetchmailrc', f'''
+poll localhost service {cell.port} protocol {cell.proto}
+  user "{USER}" password "{PASSWORD}" {'ssl' if cell.implicit else ''} sslproto "TLS1.2+" sslcertck sslcertfile "{cell.ca}"
+  keep fetchall mda "cat >>{cell.folder}/mail"
+''')
+        must(['fetchmail', '--nodetach', '--nosyslog', '-f', rc, '--pidfile', cell.folder / 'pid', '--idfile', cell.folder / 'ids'],
+             env={'HOME': str(cell.folder), 'LC_ALL': 'C'})
+        cell.same((cell.folder / 'mail').read_bytes(), 'fetched')
+
+    pop3 = imap
+
+
+class Getmail(Client):
+    name, packages, protocols = 'getmail', ('getmail6',), ('imap', 'pop3')
+    no_starttls = 'its retrievers know TLS from the first byte, or none'
+
+    def imap(self, cell):
+        kind = 'SimpleIMAPSSLRetriever' if cell.proto == 'imap' else 'SimplePOP3SSLRetriever'
+        cell.write('getmailrc', f'''
+[retriever]
+type = {kind}
+server = localhost
+port = {cell.port}
+username = {USER}
+password = {PASSWORD}
+ca_certs = {cell.ca}
+[destination]
+type = MDA_external
+path = /bin/sh
+arguments = ("-c", "cat >{cell.folder}/mail")
+allow_root_commands = true
+[options]
+read_all = true
+received = false
+delivered_to = false
+''')
+        must(['getmail', '--getmaildir', cell.folder, '--rcfile', 'getmailrc'])
+        cell.same((cell.folder / 'mail').read_bytes(), 'fetched')
+
+    pop3 = imap
+
+
+def trusting(cell, program):
+    """What msmtp and mpop, of one author, are told alike."""
+    return [program, '--file=', '--host=localhost', f'--port={cell.port}', '--tls=on',
+            f'--tls-starttls={"off" if cell.implicit else "on"}', f'--tls-trust-file={cell.ca}']
+
+
+class Msmtp(Client):
+    name, packages, protocols = 'msmtp', ('msmtp',), ('smtp', 'submission', 'lmtp')
+
+    def smtp(self, cell):
+        auth = ['--auth=plain', f'--user={USER}', f'--passwordeval=echo {PASSWORD}'] if cell.login else ['--auth=off']
+        must([*trusting(cell, 'msmtp'), *auth, f'--protocol={"lmtp" if cell.proto == "lmtp" else "smtp"}', f'--from={SENDER}', RECIPIENT],
+             cell.message.replace(b'\r\n', b'\n'))
+
+    submission = lmtp = smtp
+
+
+class Mpop(Client):
+    name, packages, protocols = 'mpop', ('mpop',), ('pop3',)
+
+    def pop3(self, cell):
+        must([*trusting(cell, 'mpop'), '--auth=user', f'--user={USER}', f'--passwordeval=echo {PASSWORD}', '--keep=on',
+              f'--uidls-file={cell.folder}/uidls', '--received-header=off', f'--delivery=mda,cat >{cell.folder}/mail'])
+        cell.same((cell.folder / 'mail').read_bytes(), 'retrieved')
+
+
+class SNail(Client):
+    """Composes its own messages; reads a mailbox with commands from standard input."""
+    name, packages, protocols = 's-nail', ('s-nail',), ('imap', 'pop3', 'smtp', 'submission')
+
+    def nail(self, cell, options, data, *more):
+        settings = ['v15-compat', 'tls-verify=strict', f'tls-ca-file={cell.ca}', 'tls-ca-no-defaults', 'nosave', 'nohold', *options]
+        argv = ['s-nail', '-:/', *(w for s in settings for w in ('-S', s)), *more]
+        return must(argv, data, env={'HOME': str(cell.folder), 'MAILRC': '/dev/null', 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'})
+
+    def imap(self, cell):
+        url = f'{cell.scheme}://{USER}:{PASSWORD}@localhost:{cell.port}' + ('/INBOX' if cell.proto == 'imap' else '')
+        self.nail(cell, [f'{cell.proto}-use-starttls', f'{cell.proto}-auth={"login" if cell.proto == "imap" else "plain"}'] if not cell.implicit else [],
+                  f'copy 1 {cell.folder}/mail\nexit\n'.encode(), '-#', '-R', '-f', url)
+        cell.same((cell.folder / 'mail').read_bytes(), 'copied')
+
+    pop3 = imap
+
+    def smtp(self, cell):
+        who = f'{USER}:{PASSWORD}@' if cell.login else ''
+        self.nail(cell, [f'mta={"smtps" if cell.implicit else "smtp"}://{who}localhost:{cell.port}', f'from={SENDER}',
+                         f'smtp-auth={"plain" if cell.login else "none"}', *([] if cell.implicit else ['smtp-use-starttls'])],
+                  cell.body.replace(b'\r\n', b'\n'), '-s', cell.subject, RECIPIENT)
+
+    submission = smtp
+
+
+def clients():
+    return [Curl(), Swaks(), Mbsync(), Fetchmail(), Getmail(), Msmtp(), Mpop(), SNail()]

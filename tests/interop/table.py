@@ -1,0 +1,40 @@
+"""The table that both matrices print: rows, a column for each peer, under it a few sub-columns."""
+import threading
+
+
+class Table:
+    """Cells by (row, peer, role): 'ok', 'n.a.', 'FAIL' or '-' (left to a longer run), with what there is to say of it.
+    A row and a peer have a name; letters are the heads of the roles, title that of the rows, what
+    stands before a role in a sentence."""
+
+    def __init__(self, peers, roles, letters, title, what):
+        self.peers, self.roles, self.letters, self.title, self.what = peers, roles, letters, title, what
+        self.cells, self.lock, self.reasons = {}, threading.Lock(), {}
+
+    def put(self, row, peer, role, mark, why=''):
+        with self.lock:
+            self.cells[row, peer, role] = (mark, why)
+            if mark == 'FAIL':
+                print(f'FAIL {row.name}, {peer.name}, {self.what} {role}: {why}', flush=True)
+
+    def show(self, all_rows, peers=None):
+        peers = peers or self.peers
+        width = max(len(self.title), *(len(r.name) for r in all_rows))
+        print(f'{"":{width}} ' + ' '.join(f'{p.name:^9.9}' for p in peers))
+        print(f'{self.title:{width}} ' + ' '.join(f'{self.letters:^9}' for _ in peers))
+        for row in all_rows:
+            line = []
+            for peer in peers:
+                for role in self.roles:
+                    mark, why = self.cells[row, peer, role]
+                    if mark == 'n.a.':
+                        mark = f'({self.reasons.setdefault(why, len(self.reasons) + 1)})'
+                    line.append(f'{mark:^4}')
+            print(f'{row.name:{width}} ' + ' '.join(f'{a}{b} ' for a, b in zip(line[::2], line[1::2])))
+
+    def explain(self):
+        for text, number in self.reasons.items():
+            print(f'({number}) n.a. with {text}')
+
+    def marks(self):
+        return [m for m, _ in self.cells.values()]
