@@ -140,20 +140,32 @@ static bool same(const struct gw_snapshot *a, const struct gw_snapshot *b)
     return equal;
 }
 
-/* What cannot change while we run, and did. */
+static bool differ(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
+}
+
+/* What of next only another start can take up; NULL: nothing. */
 static const char *needs_restart(const struct gw_conf *now, const struct gw_conf *next)
 {
-    const char *user = now->user != NULL ? now->user : "";
-    const char *control = now->control != NULL ? now->control : "";
-    const char *metrics = now->metrics_text != NULL ? now->metrics_text : "";
+    const struct {
+        const char *word;
+        bool changed;
+    } words[] = {
+        {"workers", now->workers != next->workers},
+        {"keys", now->keys_in_workers != next->keys_in_workers},
+        {"sandbox", now->sandbox != next->sandbox},
+        {"user", differ(now->user, next->user)},
+        {"control", differ(now->control, next->control)},
+        {"metrics", differ(now->metrics_text, next->metrics_text)},
+    };
 
-    return next->workers != now->workers                                                ? "workers"
-           : next->keys_in_workers != now->keys_in_workers                              ? "keys"
-           : next->sandbox != now->sandbox                                              ? "sandbox"
-           : strcmp(user, next->user != NULL ? next->user : "") != 0                    ? "user"
-           : strcmp(control, next->control != NULL ? next->control : "") != 0           ? "control"
-           : strcmp(metrics, next->metrics_text != NULL ? next->metrics_text : "") != 0 ? "metrics"
-                                                                                        : NULL;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].changed) {
+            return words[i].word;
+        }
+    }
+    return NULL;
 }
 
 static void keep_old(struct gw_supervisor *sv, struct gw_snapshot *old)

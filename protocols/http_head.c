@@ -3,6 +3,8 @@
  * nothing here keeps state; a head that parses reads the same in every server. */
 #include "http.h"
 
+#include "words.h"
+
 #define DIGITS_MAX 18u
 
 static const char bad_request[] = "400 Bad Request";
@@ -204,16 +206,9 @@ bool hb_http_parse_answer(struct hb_span head, unsigned *status)
     struct hb_span value;
     bool ignored = false;
 
-    if (line.len < 12 || memcmp(line.p, "HTTP/1.", 7) != 0 || line.p[8] != ' ' ||
-        (line.len > 12 && line.p[12] != ' ')) {
+    if (line.len < 9 || memcmp(line.p, "HTTP/1.", 7) != 0 || line.p[8] != ' ' ||
+        !hb_reply_code(hb_span_skip(line, 9), " ", status)) {
         return false;
-    }
-    *status = 0;
-    for (size_t i = 9; i < 12; i++) {
-        if (line.p[i] < '0' || line.p[i] > '9') {
-            return false;
-        }
-        *status = *status * 10 + line.p[i] - '0';
     }
     while (head.len > 0) {
         if (!parse_field(next_line(&head), &name, &value) ||

@@ -27,17 +27,7 @@ static enum hb_unit out_of_step(struct hb_proto_session *s)
 
 static bool parse(struct hb_span line, unsigned *code)
 {
-    *code = 0;
-    if (line.len < 3 || (line.len > 3 && line.p[3] != ' ' && line.p[3] != '\t')) {
-        return false;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        if (line.p[i] < '0' || line.p[i] > '9') {
-            return false;
-        }
-        *code = *code * 10 + line.p[i] - '0';
-    }
-    return *code >= 100 && *code < 600;
+    return hb_reply_code(line, " \t", code) && *code >= 100 && *code < 600;
 }
 
 /* ---- the greeting ---- */

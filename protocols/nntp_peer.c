@@ -17,19 +17,7 @@ static void say(struct hb_peer *p, struct hb_bld *b)
 
 static bool parse(struct hb_span text, unsigned *code)
 {
-    unsigned n = 0;
-
-    if (text.len < 3 || (text.len > 3 && text.p[3] != ' ')) {
-        return false;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9') {
-            return false;
-        }
-        n = n * 10 + (unsigned)(text.p[i] - '0');
-    }
-    *code = n;
-    return n >= 100 && n < 600;
+    return hb_reply_code(text, " ", code) && *code >= 100 && *code < 600;
 }
 
 static enum hb_answer listed(struct hb_peer *p, struct hb_span text)

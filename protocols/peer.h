@@ -71,7 +71,6 @@ struct hb_peer {
     uint8_t said_len;
     uint8_t said[160];
     bool continues;  /* the next line is the rest of one with a literal */
-    bool asked;      /* something was said in this step: an answer is due */
     bool in_list;    /* lines of a list have begun (and are kept) */
     bool has_id;     /* IMAP: ID is listed */
     bool mode;       /* NNTP: MODE-READER is listed */

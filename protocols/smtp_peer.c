@@ -78,26 +78,6 @@ static void extension(struct hb_peer *p, struct hb_span text)
     }
 }
 
-/* "250-text", "250 text", "250". */
-static bool parse(struct hb_span line, unsigned *code, bool *last, struct hb_span *text)
-{
-    unsigned n = 0;
-
-    if (line.len < 3 || (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-')) {
-        return false;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        if (line.p[i] < '0' || line.p[i] > '9') {
-            return false;
-        }
-        n = n * 10 + (unsigned)(line.p[i] - '0');
-    }
-    *code = n;
-    *last = line.len == 3 || line.p[3] == ' ';
-    *text = hb_span_skip(line, 4);
-    return n >= 200 && n < 600;
-}
-
 static enum hb_answer line(struct hb_peer *p, struct hb_span whole)
 {
     bool lists = p->at == HB_AT_HELLO || p->at == HB_AT_LIST;
@@ -106,7 +86,7 @@ static enum hb_answer line(struct hb_peer *p, struct hb_span whole)
     bool last;
     struct hb_span text;
 
-    if (!parse(whole, &code, &last, &text) || (p->code != 0 && p->code != code) ||
+    if (!hb_smtp_reply_line(whole, &code, &last, &text) || (p->code != 0 && p->code != code) ||
         (code < 400 && code != good) || (p->at == HB_AT_STARTTLS && code == 220 && !last)) {
         return HB_ANSWER_ODD;
     }

@@ -98,23 +98,6 @@ static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, b
 
 /* ---- replies ---- */
 
-static bool parse(struct hb_span line, unsigned *code, bool *last, struct hb_span *text)
-{
-    if (line.len < 3 || (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-')) {
-        return false;
-    }
-    *code = 0;
-    for (size_t i = 0; i < 3; i++) {
-        if (line.p[i] < '0' || line.p[i] > '9') {
-            return false;
-        }
-        *code = *code * 10 + line.p[i] - '0';
-    }
-    *last = line.len == 3 || line.p[3] == ' ';
-    *text = hb_span_skip(line, 4);
-    return *code >= 200 && *code < 600;
-}
-
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line, unsigned code, bool last)
 {
     if (code != 220) {
@@ -209,7 +192,7 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
 
     bool in_greeting = s->backend_state == HB_BACKEND_GREETING;
     uint8_t kind = hb_replyq_front(&s->queue);
-    if (!parse(line, &code, &last, &text) || (t->in_reply != 0 && t->in_reply != code) ||
+    if (!hb_smtp_reply_line(line, &code, &last, &text) || (t->in_reply != 0 && t->in_reply != code) ||
         (!in_greeting && !expected(s, kind, code))) {
         hb_smtp_bye(s, HB_BYE_BACKEND);
         return hb_end(s, in_greeting ? HB_E_PROTO_BACKEND_GREETING : HB_E_PROTO_BACKEND_REPLY);

@@ -57,6 +57,30 @@ struct hb_span hb_trim_end(struct hb_span s)
 }
 
 /* True if position `at` lies inside a quoted string. */
+bool hb_reply_code(struct hb_span line, const char *separators, unsigned *code)
+{
+    *code = 0;
+    if (line.len < 3 || (line.len > 3 && (line.p[3] == 0 || strchr(separators, line.p[3]) == NULL))) {
+        return false;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (line.p[i] < '0' || line.p[i] > '9') {
+            return false;
+        }
+        *code = *code * 10 + line.p[i] - '0';
+    }
+    return true;
+}
+
+bool hb_smtp_reply_line(struct hb_span line, unsigned *code, bool *last, struct hb_span *text)
+{
+    bool good = hb_reply_code(line, " -", code) && *code >= 200 && *code < 600;
+
+    *last = line.len == 3 || (line.len > 3 && line.p[3] == ' ');
+    *text = hb_span_skip(line, 4);
+    return good;
+}
+
 static bool inside_quotes(struct hb_span line, size_t at)
 {
     bool quoted = false;

@@ -12,6 +12,12 @@ bool hb_has_prefix(struct hb_span s, const char *prefix); /* any case */
 bool hb_has_suffix(struct hb_span s, const char *suffix); /* any case */
 struct hb_span hb_trim_end(struct hb_span s);             /* blanks and tabs */
 
+/* A reply code: three digits at the beginning, then one of the separators or the end; which codes there are
+ * is the caller's. */
+bool hb_reply_code(struct hb_span line, const char *separators, unsigned *code);
+/* A line of a reply of SMTP, 200 to 599: "250-text", "250 text", "250". last: no further line follows. */
+bool hb_smtp_reply_line(struct hb_span line, unsigned *code, bool *last, struct hb_span *text);
+
 enum hb_literal { HB_LITERAL_NONE, HB_LITERAL_SYNC, HB_LITERAL_PLUS, HB_LITERAL_BAD };
 
 /* A literal announced at the end of a line: {n} or {n+}, also ~{n} (RFC 9051 4.3). BAD: braces that some

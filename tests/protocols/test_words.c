@@ -40,6 +40,40 @@ static void prefixes_and_suffixes_in_any_case(void **state)
     assert_int_equal(hb_trim_end(hb_span_str(" ")).len, 0);
 }
 
+static void reply_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool good, last;
+        unsigned code;
+        const char *text;
+    } rows[] = {
+        {"250-text", true, false, 250, "text"}, {"250 text", true, true, 250, "text"},
+        {"250", true, true, 250, ""},           {"250 ", true, true, 250, ""},
+        {"599 x", true, true, 599, "x"},        {"25", false, false, 0, ""},
+        {"2505", false, false, 0, ""},          {"250\tx", false, false, 0, ""},
+        {"2a0 x", false, false, 0, ""},         {"199 x", false, false, 0, ""},
+        {"600 x", false, false, 0, ""},         {"", false, false, 0, ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        unsigned code;
+        bool last;
+        struct hb_span text;
+        assert_int_equal(hb_smtp_reply_line(hb_span_str(rows[i].line), &code, &last, &text), rows[i].good);
+        if (rows[i].good) {
+            assert_int_equal(code, rows[i].code);
+            assert_int_equal(last, rows[i].last);
+            assert_true(hb_span_eq(text, hb_span_str(rows[i].text)));
+        }
+    }
+    unsigned code;
+    assert_true(hb_reply_code(hb_span_str("111\t20261126"), " \t", &code) && code == 111);
+    assert_false(
+        hb_reply_code(hb_span("250\0x", 5), " -", &code)); /* the NUL that ends the separators is none */
+}
+
 /* clang-format off */
 static const struct {
     const char *line;
@@ -162,6 +196,7 @@ static void http(void **state) /* GEN-23 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reply_codes),
         cmocka_unit_test(words_end_at_one_blank),
         cmocka_unit_test(loose_words_end_at_any_blanks),
         cmocka_unit_test(prefixes_and_suffixes_in_any_case),
