@@ -1,7 +1,6 @@
 /* bundle.c: the value, and its bytes. */
 #include "bundle.h"
 
-#include <arpa/inet.h>
 #include <hb/builder.h>
 #include <hb/ct.h>
 #include <hb/cursor.h>
@@ -151,29 +150,51 @@ const char *gw_bundle_watched(const struct gw_bundle *b, unsigned i, enum gw_sou
     return NULL;
 }
 
-bool gw_bundle_has_names(const struct gw_bundle *b)
+unsigned gw_bundle_lifetime(const struct gw_bundle *b)
 {
+    unsigned shortest = 0;
+
     for (unsigned i = 0; i < b->num; i++) {
-        uint8_t mem[16];
-        char host[512];
-        const char *blank = strrchr(b->answers[i].name, ' ');
-        size_t len = blank != NULL ? (size_t)(blank - b->answers[i].name) : 0;
-        if (b->answers[i].kind != GW_SRC_ADDRESS || len >= sizeof host) {
-            continue;
-        }
-        memcpy(host, b->answers[i].name, len);
-        host[len] = 0;
-        if (inet_pton(AF_INET, host, mem) != 1 && inet_pton(AF_INET6, host, mem) != 1) {
-            return true;
-        }
+        unsigned lifetime = b->answers[i].lifetime;
+        shortest = lifetime > 0 && (shortest == 0 || lifetime < shortest) ? lifetime : shortest;
     }
-    return false;
+    return shortest;
+}
+
+static bool same_answer(const struct gw_answer *a, const struct gw_answer *b)
+{
+    return a->kind == b->kind && a->absent == b->absent && a->status == b->status &&
+           strcmp(a->name, b->name) == 0 && a->len == b->len && hb_ct_eq(a->bytes, b->bytes, a->len);
+}
+
+bool gw_bundle_same(const struct gw_bundle *a, const struct gw_bundle *b)
+{
+    bool same = a->num == b->num && a->num_words == b->num_words;
+
+    for (unsigned i = 0; same && i < a->num_words; i++) {
+        same = strcmp(a->words[i], b->words[i]) == 0;
+    }
+    for (unsigned i = 0; same && i < a->num; i++) {
+        same = same_answer(&a->answers[i], &b->answers[i]);
+    }
+    return same;
 }
 
 const struct gw_answer *gw_bundle_add(struct gw_bundle *b, enum gw_source_kind kind, struct hb_span name,
                                       int status, struct hb_span bytes)
 {
     return add(b, kind, name, status, bytes);
+}
+
+const struct gw_answer *gw_bundle_add_address(struct gw_bundle *b, struct hb_span name, int status,
+                                              struct hb_span bytes, unsigned lifetime)
+{
+    struct gw_answer *a = add(b, GW_SRC_ADDRESS, name, status, bytes);
+
+    if (a != NULL) {
+        a->lifetime = lifetime;
+    }
+    return a;
 }
 
 uint32_t gw_bundle_generation(const struct gw_bundle *b)
@@ -183,7 +204,8 @@ uint32_t gw_bundle_generation(const struct gw_bundle *b)
 
 /* ---- bundles as bytes ----
  *
- *   u8 1 | u16 words { u32 len, bytes } | u16 answers { u8 kind, u8 absent, u32 status, u16 name, u32 bytes }
+ *   u8 1 | u16 words { u32 len, bytes } | u16 answers { u8 kind, u8 absent, u32 status, u32 lifetime,
+ *   u16 name, u32 bytes }
  */
 
 /* Writes text without its private keys: from "-----BEGIN ... PRIVATE KEY-----" to the end of its END line.
@@ -234,7 +256,7 @@ static void put_bytes(struct hb_bld *b, const struct gw_answer *a, bool keys)
 
 uint8_t *gw_bundle_pack(const struct gw_bundle *b, bool keys, size_t *len)
 {
-    size_t size = 5 + b->total + (size_t)b->num * 12;
+    size_t size = 5 + b->total + (size_t)b->num * 16;
 
     for (unsigned i = 0; i < b->num_words; i++) {
         size += 4 + strlen(b->words[i]);
@@ -256,6 +278,7 @@ uint8_t *gw_bundle_pack(const struct gw_bundle *b, bool keys, size_t *len)
         hb_bld_u8(&out, a->kind);
         hb_bld_u8(&out, a->absent || (a->kind == GW_SRC_KEY && !keys));
         hb_bld_u32(&out, (uint32_t)a->status);
+        hb_bld_u32(&out, a->lifetime);
         struct hb_bld_mark name = hb_bld_open16(&out);
         hb_bld_str(&out, a->name);
         hb_bld_close(&out, name);
@@ -292,6 +315,7 @@ static enum hb_code take_answers(struct hb_cur *c, struct gw_bundle *b)
         uint8_t kind = hb_cur_u8(c);
         bool absent = hb_cur_u8(c) != 0;
         int status = (int)hb_cur_u32(c);
+        uint32_t lifetime = hb_cur_u32(c);
         struct hb_cur name = hb_cur_vec16(c);
         struct hb_span name_bytes = hb_cur_rest(&name);
         struct hb_span bytes = hb_cur_take(c, hb_cur_u32(c));
@@ -303,6 +327,7 @@ static enum hb_code take_answers(struct hb_cur *c, struct gw_bundle *b)
             return HB_E_NO_MEMORY;
         }
         a->absent = absent;
+        a->lifetime = lifetime;
     }
     return HB_OK;
 }

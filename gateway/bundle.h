@@ -29,12 +29,13 @@ enum gw_source_kind {
 };
 
 struct gw_answer {
-    uint8_t kind; /* enum gw_source_kind */
-    bool absent;  /* a key that stayed with the keeper */
-    int status;   /* 0, or an errno (GW_SRC_ADDRESS: getaddrinfo's code) */
-    uint32_t key; /* GW_SRC_KEY: which one, from 1 */
-    char *name;   /* owned */
-    char *bytes;  /* owned, a NUL behind it */
+    uint8_t kind;      /* enum gw_source_kind */
+    bool absent;       /* a key that stayed with the keeper */
+    int status;        /* 0, or an errno (GW_SRC_ADDRESS: getaddrinfo's code) */
+    uint32_t key;      /* GW_SRC_KEY: which one, from 1 */
+    uint32_t lifetime; /* GW_SRC_ADDRESS: seconds it may be believed; 0: for ever */
+    char *name;        /* owned */
+    char *bytes;       /* owned, a NUL behind it */
     size_t len;
 };
 
@@ -51,8 +52,14 @@ const struct gw_answer *gw_bundle_find(const struct gw_bundle *b, enum gw_source
 /* Adds a copy; NULL: no room for it. */
 const struct gw_answer *gw_bundle_add(struct gw_bundle *b, enum gw_source_kind kind, struct hb_span name,
                                       int status, struct hb_span bytes);
-/* True if it was asked for the address of a name (and not of an address). */
-bool gw_bundle_has_names(const struct gw_bundle *b);
+/* Likewise an address, and how long it may be believed (seconds; 0: for ever). */
+const struct gw_answer *gw_bundle_add_address(struct gw_bundle *b, struct hb_span name, int status,
+                                              struct hb_span bytes, unsigned lifetime);
+/* The shortest lifetime of its addresses, seconds; 0: they are good for ever. */
+unsigned gw_bundle_lifetime(const struct gw_bundle *b);
+/* True if both were told the same, lifetimes aside. What is compared of keys takes as long wherever they
+ * differ. */
+bool gw_bundle_same(const struct gw_bundle *a, const struct gw_bundle *b);
 /* The words of the command line that b belongs to. */
 HB_MUST_USE enum hb_code gw_bundle_add_word(struct gw_bundle *b, const char *word);
 unsigned gw_bundle_num_words(const struct gw_bundle *b);

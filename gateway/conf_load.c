@@ -2,6 +2,7 @@
  * Goes on after an error to find the others; builds nothing when there was one. */
 #include "conf_util.h"
 
+#include "resolve.h"
 #include "source.h"
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -252,6 +253,11 @@ static void load_processes(const struct gw_draft *d, struct gw_conf *conf, struc
 
     conf->keys_in_workers = gw_choose(d->keys, holders, 2, "keys", keys_where, p) == 1;
     conf->sandbox = gw_choose(d->sandbox, switches, 2, "sandbox", sandbox_where, p) == 0;
+    if (!gw_resolver(d->resolver)) {
+        gw_problem(p, d->resolver_where != NULL ? d->resolver_where : "resolver",
+                   "addresses of name servers with commas between, such as 192.0.2.1,[2001:db8::1]:53, not",
+                   d->resolver);
+    }
     conf->user = d->user;
     conf->control = d->control;
     if (d->metrics != NULL) {

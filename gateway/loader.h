@@ -11,7 +11,6 @@
 #include "snapshot.h"
 
 #define GW_LOADER_PATIENCE 60000u /* milliseconds */
-#define GW_NAMES_EVERY     60000u /* milliseconds: how long an address of a name is believed */
 
 struct gw_loader {
     int pid; /* 0: none */

@@ -89,8 +89,7 @@ static void order_reload(struct gw_supervisor *sv, uint32_t client, unsigned num
 
 void gw_order_loaded(struct gw_supervisor *sv, bool good)
 {
-    char line[520];
-    size_t len = strlen(sv->last_reload);
+    char line[sizeof sv->last_reload + 1];
 
     if (!sv->reload_asked.waiting || !sv->reload_asked.begun) {
         return;
@@ -101,8 +100,7 @@ void gw_order_loaded(struct gw_supervisor *sv, bool good)
         return;
     }
     sv->reload_asked.waiting = false;
-    (void)snprintf(line, sizeof line, "%s%s", sv->last_reload,
-                   len > 0 && sv->last_reload[len - 1] == '\n' ? "" : "\n");
+    (void)snprintf(line, sizeof line, "%s\n", sv->last_reload);
     gw_say(sv, sv->reload_asked.client, 1, line);
 }
 
@@ -219,7 +217,7 @@ void gw_order(struct gw_supervisor *sv, struct gw_proc *admin)
 
 void gw_order_reloaded(struct gw_supervisor *sv)
 {
-    char line[520];
+    char line[sizeof sv->last_reload + 1];
 
     if (!sv->reload_asked.waiting || !sv->reload_asked.loaded) {
         return;

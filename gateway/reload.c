@@ -115,29 +115,21 @@ void gw_reload_forget(struct gw_supervisor *sv)
 
 /* ---- reload ---- */
 
-static bool refuse(struct gw_supervisor *sv, const char *why, const char *problem)
+static bool refuse(struct gw_supervisor *sv, const char *why, const char *problems)
 {
-    /* names that cannot be looked up now are tried every minute, and told of once */
-    if (strcmp(why, NAMES) != 0 || strcmp(problem, sv->last_refusal) != 0) {
-        GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", problem));
-    }
-    (void)snprintf(sv->last_refusal, sizeof sv->last_refusal, "%s", problem);
+    int len = (int)strlen(problems); /* lines */
+    bool told;
+
+    len -= len > 0 && problems[len - 1] == '\n';
+    told = strncmp(problems, sv->last_refusal, (size_t)len) == 0 && sv->last_refusal[len] == 0;
+    (void)snprintf(sv->last_refusal, sizeof sv->last_refusal, "%.*s", len, problems);
     (void)snprintf(sv->last_reload, sizeof sv->last_reload, "refused, generation %u goes on: %s",
-                   sv->snap->generation, problem);
+                   sv->snap->generation, sv->last_refusal);
+    /* names that cannot be looked up now are tried again and again, and told of once */
+    if (strcmp(why, NAMES) != 0 || !told) {
+        GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", sv->last_refusal));
+    }
     return false;
-}
-
-static bool same(const struct gw_snapshot *a, const struct gw_snapshot *b)
-{
-    size_t a_len = 0;
-    size_t b_len = 0;
-    uint8_t *x = gw_bundle_pack(a->bundle, true, &a_len);
-    uint8_t *y = gw_bundle_pack(b->bundle, true, &b_len);
-    bool equal = x != NULL && y != NULL && a_len == b_len && hb_ct_eq(x, y, a_len);
-
-    wipe_free(x, a_len);
-    wipe_free(y, b_len);
-    return equal;
 }
 
 static bool differ(const char *a, const char *b)
@@ -211,7 +203,9 @@ static bool take_up(struct gw_supervisor *sv, struct gw_snapshot *next, const ch
 {
     char problem[256];
 
-    if (same(sv->snap, next)) {
+    sv->lifetime = gw_bundle_lifetime(next->bundle);
+    sv->last_refusal[0] = 0;
+    if (gw_bundle_same(sv->snap->bundle, next->bundle)) {
         (void)gw_snapshot_drop(&next);
         if (strcmp(why, NAMES) != 0) {
             GW_LOG(GW_EV_RELOAD_SAME, GW_STR("why", why), GW_U64("generation", sv->snap->generation));
@@ -256,6 +250,11 @@ void gw_reload(struct gw_supervisor *sv, bool config, const char *why)
     }
 }
 
+void gw_reload_plan(struct gw_supervisor *sv)
+{
+    sv->names_due = sv->lifetime > 0 ? gw_now_ms() + UINT64_C(1000) * sv->lifetime : 0;
+}
+
 void gw_reload_loaded(struct gw_supervisor *sv)
 {
     struct gw_problems problems = {0};
@@ -264,7 +263,7 @@ void gw_reload_loaded(struct gw_supervisor *sv)
     bool good = next != NULL ? take_up(sv, next, why) : refuse(sv, why, problems.text);
 
     sv->loading.why = NULL;
-    sv->names_due = gw_bundle_has_names(sv->snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
+    gw_reload_plan(sv);
     gw_order_loaded(sv, good);
     if (sv->next.why != NULL) {
         begin(sv);

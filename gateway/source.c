@@ -1,6 +1,7 @@
 /* source.c: asks the system, or a bundle that remembers what the system said. */
 #include "source.h"
 
+#include "resolve.h"
 #include "sysenv.h"
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ADDRESS_MAX 32u
-#define FOLDER_MAX  65536u
+#define FOLDER_MAX 65536u
 
 static struct {
     struct gw_bundle *record;            /* borrowed */
@@ -123,11 +123,9 @@ static int read_mode(const char *path, char **answer, size_t *len)
     return copy_answer(mem, sizeof mem, answer, len);
 }
 
-static int look_up(const char *name, char **answer, size_t *len)
+static int look_up(const char *name, char **answer, size_t *len, unsigned *lifetime)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    uint8_t mem[ADDRESS_MAX * (sizeof(struct sockaddr_in6) + 1)];
+    uint8_t mem[GW_ADDRESS_MAX * (sizeof(struct sockaddr_in6) + 1)];
     struct hb_bld b = hb_bld(mem, sizeof mem);
     char host[512];
     const char *blank = strrchr(name, ' ');
@@ -137,19 +135,10 @@ static int look_up(const char *name, char **answer, size_t *len)
     }
     memcpy(host, name, (size_t)(blank - name));
     host[blank - name] = 0;
-    int rc = getaddrinfo(host, blank + 1, &hints, &found);
+    int rc = gw_resolve_host(host, blank + 1, &b, lifetime);
     if (rc != 0) {
         return rc;
     }
-    unsigned n = 0;
-    for (const struct addrinfo *a = found; a != NULL && n < ADDRESS_MAX; a = a->ai_next) {
-        if (a->ai_addrlen <= sizeof(struct sockaddr_in6)) {
-            hb_bld_u8(&b, (uint8_t)a->ai_addrlen);
-            hb_bld_put(&b, hb_span(a->ai_addr, a->ai_addrlen));
-            n++;
-        }
-    }
-    freeaddrinfo(found);
     return copy_answer(mem, b.len, answer, len) != 0 ? EAI_MEMORY : 0;
 }
 
@@ -180,8 +169,10 @@ static int the_secret(char **answer, size_t *len)
     return copy_answer(source.secret, GW_SECRET_LEN, answer, len);
 }
 
-static int ask_system(enum gw_source_kind kind, const char *name, char **answer, size_t *len)
+static int ask_system(enum gw_source_kind kind, const char *name, char **answer, size_t *len,
+                      unsigned *lifetime)
 {
+    *lifetime = 0;
     switch (kind) {
     case GW_SRC_FILE:
     case GW_SRC_CONFIG:
@@ -193,7 +184,7 @@ static int ask_system(enum gw_source_kind kind, const char *name, char **answer,
     case GW_SRC_MODE:
         return read_mode(name, answer, len);
     case GW_SRC_ADDRESS:
-        return look_up(name, answer, len);
+        return look_up(name, answer, len, lifetime);
     case GW_SRC_HOST:
         return host_name(answer, len);
     case GW_SRC_SECRET:
@@ -279,10 +270,15 @@ static const struct gw_answer *remembered(enum gw_source_kind kind, const char *
     }
     char *bytes = NULL;
     size_t len = 0;
-    int said = ask_system(kind, name, &bytes, &len);
-    bool same = old != NULL && kind == GW_SRC_ADDRESS && said == 0 && same_set(old, bytes, len);
-    a = gw_bundle_add(source.record, kind, hb_span_str(name), said,
-                      same ? hb_span(old->bytes, old->len) : hb_span(bytes, len));
+    unsigned lifetime;
+    int said = ask_system(kind, name, &bytes, &len, &lifetime);
+    if (kind == GW_SRC_ADDRESS) {
+        bool same = old != NULL && said == 0 && same_set(old, bytes, len);
+        a = gw_bundle_add_address(source.record, hb_span_str(name), said,
+                                  same ? hb_span(old->bytes, old->len) : hb_span(bytes, len), lifetime);
+    } else {
+        a = gw_bundle_add(source.record, kind, hb_span_str(name), said, hb_span(bytes, len));
+    }
     if (bytes != NULL) {
         hb_wipe(bytes, len);
     }
@@ -297,7 +293,8 @@ int gw_source_ask(enum gw_source_kind kind, const char *name, char **answer, siz
     *answer = NULL;
     *len = 0;
     if (source.record == NULL && source.play == NULL) {
-        return ask_system(kind, name, answer, len);
+        unsigned ignored;
+        return ask_system(kind, name, answer, len, &ignored);
     }
     const struct gw_answer *a = remembered(kind, name, &status);
     if (a == NULL) {

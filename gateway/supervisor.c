@@ -482,7 +482,7 @@ static void reload_due(struct gw_supervisor *sv)
         gw_reload(sv, false, "files changed");
     }
     if (sv->names_due != 0 && now >= sv->names_due) {
-        sv->names_due = now + GW_NAMES_EVERY;
+        gw_reload_plan(sv); /* again, should this come to nothing */
         gw_reload(sv, false, "names");
     }
 }
@@ -596,7 +596,8 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     sv->metrics = -1;
     sv->watch.fd = -1;
     sv->loader.fd = -1;
-    sv->names_due = gw_bundle_has_names(snap->bundle) ? gw_now_ms() + GW_NAMES_EVERY : 0;
+    sv->lifetime = gw_bundle_lifetime(snap->bundle);
+    gw_reload_plan(sv);
     sv->born = gw_now_ms();
     gw_service_begin();
     raise_descriptor_limit();

@@ -60,8 +60,9 @@ struct gw_supervisor {
         const char *why; /* NULL: none */
         bool config;
     } loading, next;    /* what is being loaded, and what comes behind it */
+    unsigned lifetime;  /* seconds for which the addresses of names hold; 0: there are no names */
     uint64_t names_due; /* when names of backends are looked up again; 0: there are none */
-    char last_reload[512], last_refusal[512];
+    char last_reload[1100], last_refusal[1024];
     struct {
         bool waiting, begun, loaded;
         uint32_t client;
@@ -85,6 +86,8 @@ void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds);
 void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
 /* The loader has something to say, or is late. */
 void gw_reload_loaded(struct gw_supervisor *sv);
+/* Names are looked up again when their lifetime is over. */
+void gw_reload_plan(struct gw_supervisor *sv);
 /* Brings a process that was just started what it needs. */
 bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);
