@@ -28,6 +28,9 @@ static const struct hb_tagged_texts texts = {
     .too_many_arguments = "%t BAD \"Too many arguments\"",
     .alert = "* ALERT \"This login was not encrypted: " HB_CLEAR_WARNING "\"",
     .mechanism = "%t NO \"Authentication mechanism not supported\"",
+    .not_yours = "%t NO \"The certificate is for another identity\"",
+    .cancelled = "%t BAD \"Authentication cancelled\"",
+    .no_base64 = "%t BAD \"Not a quoted string\"",
 };
 
 /* ---- the greeting ---- */
@@ -41,9 +44,13 @@ static bool skip_byte(struct hb_span *in, uint8_t c)
     return true;
 }
 
-/* One " (NAME strings...)"; say false: only looks whether it is well formed, and sets *plus if SCRAM with
- * channel binding is among the mechanisms. */
-static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool *plus)
+/* What a greeting has: mechanisms, and SCRAM with channel binding among them. */
+struct found {
+    bool sasl, plus;
+};
+
+/* One " (NAME strings...)"; say false: only looks whether it is well formed, and what it has. */
+static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, struct found *found)
 {
     struct hb_span whole = *in;
     struct hb_span raw;
@@ -60,12 +67,14 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool
     struct hb_span name = hb_span_head(*in, n);
     *in = hb_span_skip(*in, n);
     bool sasl = hb_span_is(name, "SASL");
+    found->sasl = found->sasl || sasl;
     while (skip_byte(in, ' ')) {
         if (!hb_take_string(in, &raw, &value)) {
             return false;
         }
-        *plus = *plus || (sasl && hb_has_prefix(value, "SCRAM-") && hb_has_suffix(value, "-PLUS"));
-        if (say && sasl && hb_keep_mechanism(s, value, *plus)) {
+        found->plus =
+            found->plus || (sasl && hb_has_prefix(value, "SCRAM-") && hb_has_suffix(value, "-PLUS"));
+        if (say && sasl && hb_keep_mechanism(s, value, found->plus)) {
             hb_to_client(s, hb_span_str(any ? " " : " (SASL "));
             hb_to_client(s, raw);
             any = true;
@@ -74,7 +83,9 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool
     if (name.len == 0 || !skip_byte(in, ')')) {
         return false;
     }
-    if (say && sasl && any) {
+    if (say && sasl && hb_external_added(s)) {
+        hb_to_client(s, hb_span_str(any ? " \"EXTERNAL\")" : " (SASL \"EXTERNAL\")"));
+    } else if (say && sasl && any) {
         hb_to_client(s, hb_span_str(")"));
     } else if (say && !sasl && !hb_span_is(name, "STARTTLS")) {
         hb_to_client(s, hb_span_head(whole, whole.len - in->len));
@@ -82,10 +93,10 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, bool
     return true;
 }
 
-static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool say, bool *plus)
+static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool say, struct found *found)
 {
     while (list.len > 0) {
-        if (!group(s, &list, say, plus)) {
+        if (!group(s, &list, say, found)) {
             return false;
         }
     }
@@ -95,19 +106,22 @@ static bool capabilities(struct hb_proto_session *s, struct hb_span list, bool s
 /* ACAP-03: the backend's groups without its STARTTLS, ours at the end. */
 static void say_greeting(struct hb_proto_session *s, struct hb_span list)
 {
-    bool plus = false;
+    struct found found = {0};
 
-    (void)capabilities(s, list, false, &plus);
+    (void)capabilities(s, list, false, &found);
     hb_to_client(s, hb_span_str("* ACAP"));
-    (void)capabilities(s, list, true, &plus); /* judged before */
+    (void)capabilities(s, list, true, &found); /* judged before */
+    if (!found.sasl && hb_external_added(s)) {
+        hb_to_client(s, hb_span_str(" (SASL \"EXTERNAL\")"));
+    }
     hb_say(s, hb_span(NULL, 0), hb_offer_starttls(s) ? " (STARTTLS)" : "");
 }
 
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 {
-    bool plus = false;
+    struct found found = {0};
 
-    if (!hb_has_prefix(line, "* ACAP") || !capabilities(s, hb_span_skip(line, 6), false, &plus)) {
+    if (!hb_has_prefix(line, "* ACAP") || !capabilities(s, hb_span_skip(line, 6), false, &found)) {
         hb_tagged_bye(s, HB_BYE_BACKEND);
         return hb_end(s, hb_has_prefix(line, "* BYE") ? HB_E_PROTO_BACKEND_REFUSED
                                                       : HB_E_PROTO_BACKEND_GREETING);
@@ -180,6 +194,19 @@ static struct hb_span mechanism(struct hb_span args)
     return hb_take_string(&args, &raw, &value) && hb_plain_word(value) ? value : hb_span(NULL, 0);
 }
 
+/* One quoted string, without escapes: no identity of ours needs any. */
+static enum hb_external_verdict judge(const struct hb_proto_session *s, struct hb_span response)
+{
+    struct hb_span raw;
+    struct hb_span value;
+
+    if (hb_span_is(response, "*")) {
+        return HB_EXT_CANCELLED;
+    }
+    bool quoted = response.len > 0 && response.p[0] == '"' && hb_take_string(&response, &raw, &value);
+    return quoted && response.len == 0 ? hb_external_judge_name(s, value) : HB_EXT_SYNTAX;
+}
+
 static const struct hb_tagged_dialect dialect = {
     .texts = &texts,
     .verbs = verbs,
@@ -191,6 +218,10 @@ static const struct hb_tagged_dialect dialect = {
     .refuse_args = refuse_args,
     .mechanism = mechanism,
     .exchange_literals = true,
+    .plain = "AUTHENTICATE \"PLAIN\"",
+    .ask = "+ \"\"",
+    .judge = judge,
+    .answer = hb_external_answer_literal,
     .greeting = greeting,
     .greeting_literals = true,
     .pass = pass,

@@ -29,6 +29,9 @@ static const struct hb_tagged_texts texts = {
     .too_many_arguments = "%t BAD Too many arguments",
     .alert = "* OK [ALERT] This login was not encrypted: " HB_CLEAR_WARNING,
     .mechanism = "%t NO [CANNOT] Authentication mechanism not supported",
+    .not_yours = "%t NO [AUTHENTICATIONFAILED] The certificate is for another identity",
+    .cancelled = "%t BAD Authentication cancelled",
+    .no_base64 = "%t BAD Invalid base64 data",
 };
 
 /* ---- capabilities ---- */
@@ -71,6 +74,9 @@ static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
             hb_to_client(s, hb_span_str(" "));
             hb_to_client(s, cap);
         }
+    }
+    if (hb_external_added(s)) {
+        hb_to_client(s, hb_span_str(" AUTH=EXTERNAL"));
     }
     if (hb_offer_starttls(s)) {
         hb_to_client(s, hb_span_str(" STARTTLS"));
@@ -253,6 +259,11 @@ static struct hb_span mechanism(struct hb_span args)
     return hb_plain_word(mech) ? mech : hb_span(NULL, 0);
 }
 
+static void answer(struct hb_proto_session *s)
+{
+    hb_external_answer(s, "");
+}
+
 static const struct hb_tagged_dialect dialect = {
     .texts = &texts,
     .verbs = verbs,
@@ -263,6 +274,10 @@ static const struct hb_tagged_dialect dialect = {
     .never = never,
     .refuse_args = refuse_args,
     .mechanism = mechanism,
+    .plain = "AUTHENTICATE PLAIN",
+    .ask = "+ ",
+    .judge = hb_external_judge,
+    .answer = answer,
     .status_is_text = true,
     .greeting = greeting,
     .pass = pass,

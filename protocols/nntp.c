@@ -12,6 +12,7 @@
 #include "nntp.h"
 
 #include "dot.h"
+#include "external.h"
 #include "words.h"
 
 #define LINE_MAX_NNTP  512u
@@ -157,7 +158,8 @@ static const char *authinfo_refusal(struct hb_proto_session *s, struct hb_span a
     if (!s->secured && (hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)))) {
         return NEEDS_TLS;
     }
-    return !hb_plain_word(mech) || hb_span_is(mech, "EXTERNAL") ? NOT_HERE : NULL;
+    bool hidden = hb_span_is(mech, "EXTERNAL") && !hb_external_known(s);
+    return !hb_plain_word(mech) || hidden ? NOT_HERE : NULL;
 }
 
 /* The refusal for a command that does not go to the backend; NULL: it does. The one place where policy is
@@ -273,6 +275,47 @@ static bool one_message_id(struct hb_span args)
            id.p[id.len - 1] == '>';
 }
 
+/* The client's response to EXTERNAL: judged here; the backend is asked by us (SASL-04). */
+static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span response)
+{
+    static const char *const refusals[] = {
+        [HB_EXT_NO] = "481 The certificate is for another identity",
+        [HB_EXT_CANCELLED] = "481 Authentication cancelled",
+        [HB_EXT_SYNTAX] = "504 Invalid base64 data",
+    };
+    enum hb_external_verdict verdict = hb_external_judge(s, response);
+
+    s->external = HB_EXT_NONE;
+    state(s)->sasl = false;
+    if (verdict != HB_EXT_YES) {
+        return refuse(s, refusals[verdict]);
+    }
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_NNTP_SASL, no_tag);
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    s->external = HB_EXT_FORWARDED;
+    state(s)->sasl = true;
+    state(s)->layered = false;
+    hb_login_begins(s, hb_span_str("EXTERNAL"));
+    hb_line_to_backend(s, hb_span_str("AUTHINFO SASL PLAIN"));
+    return HB_UNIT_NEXT;
+}
+
+static enum hb_unit external(struct hb_proto_session *s, struct hb_span response)
+{
+    if (hb_nntp_busy(s)) {
+        return HB_UNIT_WAIT;
+    }
+    if (response.len > 0) {
+        return external_response(s, response);
+    }
+    s->external = HB_EXT_ASKED;
+    state(s)->sasl = state(s)->sasl_due = true;
+    hb_say(s, no_tag, "383 =");
+    return HB_UNIT_NEXT;
+}
+
 static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, struct hb_span verb,
                             struct hb_span args)
 {
@@ -289,6 +332,13 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
         return HB_UNIT_NEXT;
     }
     enum hb_nntp_kind kind = kind_of(verb, args);
+    if (kind == HB_NNTP_SASL && hb_external_added(s)) {
+        struct hb_span response = args;
+        (void)hb_word_loose(&response);
+        if (hb_span_is(hb_word_loose(&response), "EXTERNAL")) {
+            return external(s, response);
+        }
+    }
     enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
     if (code != HB_OK) {
         return hb_end(s, code);
@@ -411,7 +461,11 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     }
     if (t->sasl) { /* data of the exchange, whatever it looks like (NNTP-09) */
         t->sasl_due = false;
-        hb_line_to_backend(s, line);
+        if (s->external == HB_EXT_ASKED) {
+            unit = external_response(s, line);
+        } else {
+            hb_line_to_backend(s, line);
+        }
     } else {
         unit = command(s, line);
     }

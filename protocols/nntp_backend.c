@@ -9,6 +9,7 @@
 #include "nntp.h"
 
 #include "dot.h"
+#include "external.h"
 #include "words.h"
 
 static const struct hb_span no_tag = {NULL, 0};
@@ -94,6 +95,10 @@ static void say_mechanisms(struct hb_proto_session *s, struct hb_span list)
             any = true;
         }
     }
+    if (hb_external_ours(s)) { /* behind the login, too */
+        hb_to_client(s, hb_span_str(any ? " EXTERNAL" : "SASL EXTERNAL"));
+        any = true;
+    }
     if (any) {
         hb_to_client(s, hb_span_str("\r\n"));
         state(s)->lists_mechanisms = true;
@@ -116,6 +121,11 @@ static void end_list(struct hb_proto_session *s)
 {
     struct hb_nntp_state *t = state(s);
 
+    if (!t->lists_mechanisms && hb_external_ours(s)) {
+        say_mechanisms(s, hb_span(NULL, 0));
+        t->lists_authinfo = true;
+    }
+    t->lists_sasl = t->lists_sasl || hb_external_ours(s);
     if (t->lists_authinfo && !s->authenticated) {
         hb_to_client(s, hb_span_str("AUTHINFO"));
         hb_to_client(s, hb_span_str(t->lists_user && !hb_hide_passwords(s) ? " USER" : ""));
@@ -214,6 +224,7 @@ static bool replied(struct hb_proto_session *s, uint8_t kind, unsigned code)
     case HB_NNTP_SASL:
         t->sasl = false;
         t->sasl_due = false;
+        s->external = HB_EXT_NONE;
         if (ok) {
             hb_logged_in(s);
         }
@@ -258,6 +269,10 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
     }
     if (kind == 0 ? code < 400 : !expected(kind, code)) {
         return out_of_step(s);
+    }
+    if (code == 383 && hb_external_forwarded(s)) {
+        hb_external_answer(s, "");
+        return HB_UNIT_NEXT;
     }
     if (code == 281 && (kind == HB_NNTP_USER || kind == HB_NNTP_SASL)) {
         hb_line_with_warning(s, line);

@@ -6,12 +6,13 @@
 #include "session.h"
 
 #include "dot.h"
+#include "external.h"
 #include "words.h"
 
 #define LINE_MAX_POP3 255u
 #define LINE_MAX_SASL 12288u
 
-enum kind { KIND_SINGLE = 1, KIND_MULTI, KIND_CAPA, KIND_LOGIN, KIND_AUTH, KIND_UTF8, KIND_QUIT };
+enum kind { KIND_SINGLE = 1, KIND_MULTI, KIND_CAPA, KIND_MECHS, KIND_LOGIN, KIND_AUTH, KIND_UTF8, KIND_QUIT };
 
 static const struct hb_span no_tag = {NULL, 0};
 
@@ -99,6 +100,9 @@ static enum hb_unit stls(struct hb_proto_session *s, struct hb_span args)
     return HB_UNIT_UPGRADE;
 }
 
+/* "SASL mech mech ...": without what cannot or must not be used; nothing if none is left (POP-09). */
+static void capa_sasl(struct hb_proto_session *s, struct hb_span list);
+
 static void synthesise_capa(struct hb_proto_session *s)
 {
     hb_say(s, no_tag, "+OK Capability list follows");
@@ -108,6 +112,7 @@ static void synthesise_capa(struct hb_proto_session *s)
     if (!hb_hide_passwords(s)) {
         hb_say(s, no_tag, "USER");
     }
+    capa_sasl(s, no_tag);
     hb_say(s, no_tag, ".");
 }
 
@@ -139,7 +144,7 @@ static enum kind kind_of(struct hb_span verb, struct hb_span args)
         return KIND_LOGIN;
     }
     if (hb_span_is(verb, "AUTH")) {
-        return args.len > 0 ? KIND_AUTH : KIND_MULTI;
+        return args.len > 0 ? KIND_AUTH : KIND_MECHS;
     }
     if (hb_span_is(verb, "RETR") || hb_span_is(verb, "TOP") ||
         ((hb_span_is(verb, "LIST") || hb_span_is(verb, "UIDL") || hb_span_is(verb, "LANG")) &&
@@ -183,11 +188,52 @@ static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb,
         hb_login_refused(s, auth ? mech : hb_span_str("USER/PASS"));
         return refuse(s, "-ERR TLS required, use STLS first");
     }
-    if (auth && ((mech.len > 0 && !hb_plain_word(mech)) || hb_span_is(mech, "EXTERNAL"))) {
+    if (auth &&
+        ((mech.len > 0 && !hb_plain_word(mech)) || (hb_span_is(mech, "EXTERNAL") && !hb_external_known(s)))) {
         /* who we are to the backend is not for clients (SASL-02) */
         return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR Authentication mechanism not supported");
     }
     *here = false;
+    return HB_UNIT_NEXT;
+}
+
+/* The client's response to EXTERNAL: judged here; the backend is asked by us (SASL-04). */
+static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span response)
+{
+    static const char *const refusals[] = {
+        [HB_EXT_NO] = "-ERR [AUTH] The certificate is for another identity",
+        [HB_EXT_CANCELLED] = "-ERR Authentication cancelled",
+        [HB_EXT_SYNTAX] = "-ERR Invalid base64 data",
+    };
+    enum hb_external_verdict verdict = hb_external_judge(s, response);
+
+    s->external = HB_EXT_NONE;
+    state(s)->sasl = false;
+    if (verdict != HB_EXT_YES) {
+        return refuse(s, refusals[verdict]);
+    }
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, KIND_AUTH, no_tag);
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    s->external = HB_EXT_FORWARDED;
+    state(s)->sasl = true;
+    hb_login_begins(s, hb_span_str("EXTERNAL"));
+    hb_line_to_backend(s, hb_span_str("AUTH PLAIN"));
+    return HB_UNIT_NEXT;
+}
+
+static enum hb_unit external(struct hb_proto_session *s, struct hb_span response)
+{
+    if (busy(s)) {
+        return HB_UNIT_WAIT;
+    }
+    if (response.len > 0) {
+        return external_response(s, response);
+    }
+    s->external = HB_EXT_ASKED;
+    state(s)->sasl = state(s)->sasl_due = true;
+    hb_say(s, no_tag, "+ ");
     return HB_UNIT_NEXT;
 }
 
@@ -211,6 +257,10 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
         return HB_UNIT_WAIT;
     }
     enum kind kind = kind_of(verb, args);
+    struct hb_span response = args;
+    if (kind == KIND_AUTH && hb_span_is(hb_word(&response), "EXTERNAL") && hb_external_added(s)) {
+        return external(s, response);
+    }
     enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
     if (code != HB_OK) {
         return hb_end(s, code);
@@ -239,7 +289,11 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     }
     if (t->sasl) { /* data of the exchange, whatever it looks like (POP-07) */
         t->sasl_due = false;
-        hb_line_to_backend(s, line);
+        if (s->external == HB_EXT_ASKED) {
+            unit = external_response(s, line);
+        } else {
+            hb_line_to_backend(s, line);
+        }
     } else {
         unit = command(s, line);
     }
@@ -302,8 +356,30 @@ static void capa_sasl(struct hb_proto_session *s, struct hb_span list)
             any = true;
         }
     }
+    if (hb_external_added(s)) {
+        hb_to_client(s, hb_span_str(any ? " EXTERNAL" : "SASL EXTERNAL"));
+        any = true;
+    }
     if (any) {
         hb_to_client(s, hb_span_str("\r\n"));
+        state(s)->lists_sasl = true;
+    }
+}
+
+/* A line of the answer to AUTH alone (RFC 1734). */
+static void mechs_line(struct hb_proto_session *s, struct hb_span line)
+{
+    struct hb_span rest = line;
+    bool last = hb_span_is(line, ".");
+
+    if (last && hb_external_added(s)) {
+        hb_say(s, no_tag, "EXTERNAL");
+    }
+    if (last) {
+        state(s)->multi = state(s)->capa = state(s)->mechs = false;
+    }
+    if (last || hb_keep_mechanism(s, hb_word_loose(&rest), false)) {
+        hb_line_to_client(s, line);
     }
 }
 
@@ -313,6 +389,9 @@ static void capa_line(struct hb_proto_session *s, struct hb_span line)
     struct hb_span tag = hb_word_loose(&rest);
 
     if (hb_span_is(line, ".")) {
+        if (!state(s)->lists_sasl) {
+            capa_sasl(s, no_tag);
+        }
         if (hb_offer_starttls(s)) {
             hb_say(s, no_tag, "STLS");
         }
@@ -347,6 +426,10 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
 
     if (!ok && !hb_has_prefix(line, "-ERR")) {
         if (kind == KIND_AUTH && line.len > 0 && line.p[0] == '+') { /* a challenge */
+            if (hb_external_forwarded(s)) {
+                hb_external_answer(s, "");
+                return HB_UNIT_NEXT;
+            }
             t->sasl_due = true;
             hb_line_to_client(s, line);
             return HB_UNIT_NEXT;
@@ -365,7 +448,11 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
             return HB_UNIT_NEXT;
         }
         t->capa = true;
+        t->lists_sasl = false;
         t->multi = true;
+        break;
+    case KIND_MECHS:
+        t->capa = t->mechs = t->multi = ok;
         break;
     case KIND_MULTI:
         t->multi = ok;
@@ -374,6 +461,7 @@ static enum hb_unit reply(struct hb_proto_session *s, struct hb_span line)
     case KIND_AUTH:
         t->sasl = false;
         t->sasl_due = false;
+        s->external = HB_EXT_NONE;
         return logged_in(s, line, ok);
     case KIND_LOGIN:
         return logged_in(s, line, ok);
@@ -424,6 +512,8 @@ static enum hb_unit backend(struct hb_proto_session *s, struct hb_span *in)
     }
     if (s->backend_state == HB_BACKEND_GREETING) {
         unit = greeting(s, line);
+    } else if (t->mechs) {
+        mechs_line(s, line);
     } else if (t->capa) {
         capa_line(s, line);
     } else {

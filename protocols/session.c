@@ -3,6 +3,7 @@
  * OPAQUE no unit runs; nothing learnt in clear survives hb_proto_secured(). */
 #include "session.h"
 
+#include "external.h"
 #include "words.h"
 #include <hb/ct.h>
 
@@ -37,6 +38,7 @@ static void forget(struct hb_proto_session *s)
     hb_forget_software(s);
     hb_wipe(&s->u, sizeof s->u);
     s->num_bad = 0;
+    s->external = HB_EXT_NONE;
     s->first_line = false;
     s->backend_said_bye = false;
 }
@@ -108,9 +110,12 @@ bool hb_hide_passwords(const struct hb_proto_session *s)
 
 bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus)
 {
-    if (hb_has_suffix(mech, "-PLUS") || hb_span_is(mech, "EXTERNAL") ||
-        (plus && hb_has_prefix(mech, "SCRAM-"))) {
-        return false; /* TLS ends here: channel binding and the backend's EXTERNAL cannot work */
+    if (hb_has_suffix(mech, "-PLUS") || (plus && hb_has_prefix(mech, "SCRAM-"))) {
+        return false; /* TLS ends here: channel binding cannot work */
+    }
+    if (hb_span_is(mech,
+                   "EXTERNAL")) { /* the backend's is ours, unless it knows of the client's certificate */
+        return hb_external_known(s) && !hb_external_ours(s);
     }
     return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
 }

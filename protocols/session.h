@@ -37,22 +37,24 @@ struct hb_tagged_state {
     uint64_t announced;       /* size of a literal that waits for the backend's "+" */
     uint8_t tail[24];         /* end of a long backend line that passes in pieces */
     uint8_t tail_len;
-    uint8_t refusal;        /* what to answer when a refused command is over */
-    bool continues;         /* the rest of a command follows a literal */
-    bool forward;           /* this command goes to the backend (else it is dropped) */
-    bool asked;             /* the client does not wait for the "+": it is for us (SEC-05) */
-    bool await_literal;     /* "+" or the tagged answer decides what comes next */
-    bool exchange;          /* AUTHENTICATE or IDLE: one client line for each "+" */
-    bool line_due;          /* the "+" came */
-    bool backend_continues; /* the backend's line goes on behind a literal */
-    bool streaming;         /* a backend line too long to keep passes as it comes */
+    uint8_t refusal;            /* what to answer when a refused command is over */
+    bool continues : 1;         /* the rest of a command follows a literal */
+    bool forward : 1;           /* this command goes to the backend (else it is dropped) */
+    bool asked : 1;             /* the client does not wait for the "+": it is for us (SEC-05) */
+    bool await_literal : 1;     /* "+" or the tagged answer decides what comes next */
+    bool exchange : 1;          /* AUTHENTICATE or IDLE: one client line for each "+" */
+    bool line_due : 1;          /* the "+" came */
+    bool backend_continues : 1; /* the backend's line goes on behind a literal */
+    bool streaming : 1;         /* a backend line too long to keep passes as it comes */
 };
 
 struct hb_pop3_state {
-    bool multi;  /* inside a multi-line reply */
-    bool capa;   /* which is CAPA's */
-    uint8_t dot; /* enum hb_dot */
-    bool sasl;   /* an AUTH exchange: one client line for each "+ " */
+    bool multi;      /* inside a multi-line reply */
+    bool capa;       /* which is CAPA's */
+    bool lists_sasl; /* ...with mechanisms in it */
+    bool mechs;      /* it is AUTH's: a mechanism a line */
+    uint8_t dot;     /* enum hb_dot */
+    bool sasl;       /* an AUTH exchange: one client line for each "+ " */
     bool sasl_due;
     bool utf8; /* POP-06 */
 };
@@ -68,6 +70,7 @@ struct hb_smtp_state {
     bool data;        /* message content is passing */
     bool bad_newline; /* SMTP-06: the rest of the message is dropped */
     uint8_t dot;      /* enum hb_dot */
+    bool lists_auth;  /* EHLO's list has mechanisms that the client may see */
     bool sasl;        /* an AUTH exchange: one client line for each 334 */
     bool sasl_due;
     uint32_t recipients;  /* accepted in this transaction */
@@ -88,6 +91,7 @@ struct hb_sieve_state {
     bool layered;             /* the mechanism may wrap the stream */
     bool left;                /* LOGOUT was forwarded: the client has nothing more to say */
     bool backend_continues;   /* the backend's line goes on behind a literal */
+    bool lists_sasl;          /* the list under way has mechanisms in it */
     bool collects;            /* ...and is kept in `saved` until it is whole */
 };
 
@@ -126,11 +130,13 @@ struct hb_proto_session {
     const struct hb_proto_sink *sink;    /* borrowed during calls */
     struct hb_line client, backend;
     struct hb_replyq queue;
-    struct hb_buf saved; /* a tag or line that must outlive its unit (or the upgrade: row->carries) */
-    char *software;      /* owned: what the client says it is, if logins in clear are watched; or NULL */
-    uint16_t why;        /* enum hb_code for HB_UNIT_CLOSE */
+    struct hb_buf saved;  /* a tag or line that must outlive its unit (or the upgrade: row->carries) */
+    const char *identity; /* borrowed: whom the client's certificate names; NULL: nobody */
+    char *software;       /* owned: what the client says it is, if logins in clear are watched; or NULL */
+    uint16_t why;         /* enum hb_code for HB_UNIT_CLOSE */
     uint8_t backend_state;
     uint8_t num_bad;
+    uint8_t external;  /* enum hb_external_step: of an exchange under way */
     uint8_t mechanism; /* of the login that was forwarded last: clear.c's number */
     bool secured;      /* TLS is up toward the client */
     bool greeted;      /* the client has seen a greeting of this TLS state: the backend's is swallowed */

@@ -12,6 +12,7 @@
  * command that changes who it is and the backend's answer. */
 #include "sieve.h"
 
+#include "external.h"
 #include "words.h"
 
 #define LINE_MAX_SIEVE       12288u /* GEN-18: the longest line there is, AUTHENTICATE's */
@@ -219,8 +220,8 @@ static const char *judge_mechanism(struct hb_proto_session *s, struct hb_span me
     if (hb_before_tls(s) || hidden || (!s->secured && hb_mech_layered(mech))) {
         return REQUIRED_AUTH;
     }
-    return mech.len == 0 || hb_span_is(mech, "EXTERNAL") ? "NO \"Authentication mechanism not supported\""
-                                                         : NULL;
+    bool nobody = hb_span_is(mech, "EXTERNAL") && !hb_external_known(s);
+    return mech.len == 0 || nobody ? "NO \"Authentication mechanism not supported\"" : NULL;
 }
 
 /* The refusal for a command that is not obeyed; NULL: it is. The one place where policy is looked at. */
@@ -303,6 +304,66 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     return after_line(s, line);
 }
 
+/* ---- EXTERNAL ---- */
+
+/* One quoted string of base64; what a literal holds is no response of ours. */
+static enum hb_external_verdict judge_response(const struct hb_proto_session *s, struct hb_span response)
+{
+    struct hb_span raw;
+    struct hb_span value;
+    bool quoted = response.len > 0 && response.p[0] == '"' && hb_take_string(&response, &raw, &value);
+
+    return quoted && response.len == 0 ? hb_external_judge(s, value) : HB_EXT_SYNTAX;
+}
+
+/* The client's response: judged here; the backend is asked by us (SASL-04). */
+static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span line,
+                                      struct hb_span response)
+{
+    static const char *const refusals[] = {
+        [HB_EXT_NO] = "NO \"The certificate is for another identity\"",
+        [HB_EXT_CANCELLED] = "NO \"Authentication cancelled\"",
+        [HB_EXT_SYNTAX] = "NO \"Not a quoted string of base64\"",
+    };
+    struct hb_sieve_state *t = state(s);
+    enum hb_external_verdict verdict = judge_response(s, response);
+
+    s->external = HB_EXT_NONE;
+    t->exchange = false;
+    if (verdict != HB_EXT_YES) {
+        return refuse_command(s, line, refusals[verdict]);
+    }
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_SIEVE_AUTHENTICATE, no_tag);
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    s->external = HB_EXT_FORWARDED;
+    t->exchange = true;
+    t->line_due = t->layered = false;
+    hb_login_begins(s, hb_span_str("EXTERNAL"));
+    hb_line_to_backend(s, hb_span_str("AUTHENTICATE \"PLAIN\""));
+    return HB_UNIT_NEXT;
+}
+
+static enum hb_unit external(struct hb_proto_session *s, struct hb_span line, struct hb_span args)
+{
+    struct hb_span response = hb_span_skip(args, 1);
+    struct hb_span raw;
+    struct hb_span mech;
+
+    if (busy(s)) {
+        return HB_UNIT_WAIT;
+    }
+    (void)hb_take_string(&response, &raw, &mech); /* judged before */
+    if (response.len > 0) {
+        return external_response(s, line, hb_span_skip(response, 1));
+    }
+    s->external = HB_EXT_ASKED;
+    state(s)->exchange = state(s)->line_due = true;
+    hb_say(s, no_tag, "\"\"");
+    return HB_UNIT_NEXT;
+}
+
 static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_span behind = line;
@@ -313,6 +374,10 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     bool local = v != NULL && (hb_before_tls(s) || (!s->authenticated && hb_span_is(verb, "NOOP")));
     const char *why = tls ? NULL : judge(s, v, verb, args);
 
+    bool login = why == NULL && v != NULL && v->kind == HB_SIEVE_AUTHENTICATE;
+    if (login && hb_external_added(s) && hb_span_is(hb_sieve_mechanism(args), "EXTERNAL")) {
+        return external(s, line, args);
+    }
     if (why == NULL && !tls && !local) {
         return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT
                                          : forward(s, line, args, v != NULL ? v->kind : HB_SIEVE_OTHER);
@@ -379,6 +444,9 @@ static enum hb_unit answer_line(struct hb_proto_session *s, struct hb_span line)
     struct hb_sieve_state *t = state(s);
 
     t->line_due = false;
+    if (s->external == HB_EXT_ASKED) {
+        return external_response(s, line, line);
+    }
     t->forward = true;
     t->base64 = true;
     hb_line_to_backend(s, line);

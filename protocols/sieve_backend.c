@@ -8,6 +8,7 @@
  * with its OK or NO alone; a challenge permits exactly one line of the client. */
 #include "sieve.h"
 
+#include "external.h"
 #include "words.h"
 
 #define TEXT_MAX 900u /* RFC 5804 4: a quoted string has 1024 octets at most */
@@ -69,6 +70,11 @@ static void say_mechanisms(struct hb_proto_session *s, struct hb_span mechs)
             any = true;
         }
     }
+    if (hb_external_added(s)) {
+        hb_to_client(s, hb_span_str(any ? " EXTERNAL" : "\"SASL\" \"EXTERNAL"));
+        any = true;
+    }
+    state(s)->lists_sasl = true;
     if (any) {
         hb_say(s, no_tag, "\"");
     } else if (hb_offer_starttls(s)) {
@@ -106,6 +112,16 @@ static bool list_line(struct hb_proto_session *s, struct hb_span line)
 
 /* ---- statuses ---- */
 
+/* A list is over: what is ours stands at its end. */
+static void end_list(struct hb_proto_session *s)
+{
+    if (!state(s)->lists_sasl && hb_external_added(s)) {
+        say_mechanisms(s, hb_span(NULL, 0));
+    }
+    state(s)->lists_sasl = false;
+    offer_starttls(s);
+}
+
 static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line, struct hb_span word)
 {
     if (!hb_span_is(word, "OK")) {
@@ -114,7 +130,7 @@ static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line, st
     }
     s->backend_state = HB_BACKEND_UP;
     s->greeted = true;
-    offer_starttls(s);
+    end_list(s);
     hb_line_to_client(s, line);
     return HB_UNIT_NEXT;
 }
@@ -127,12 +143,13 @@ static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok)
     if (kind == HB_SIEVE_AUTHENTICATE || kind == HB_SIEVE_UNAUTHENTICATE) {
         t->exchange = false;
         t->line_due = false;
+        s->external = HB_EXT_NONE;
     }
     if (!ok) {
         return false;
     }
     if (kind == HB_SIEVE_CAPABILITY) {
-        offer_starttls(s);
+        end_list(s);
     } else if (kind == HB_SIEVE_AUTHENTICATE) {
         hb_logged_in(s);
         return s->secured && t->layered;
@@ -204,7 +221,7 @@ static void begin_line(struct hb_proto_session *s, struct hb_span head)
     struct hb_sieve_state *t = state(s);
     uint8_t kind = hb_replyq_front(&s->queue);
 
-    t->collects = !is_string(head) || kind == HB_SIEVE_CAPABILITY || kind == 0;
+    t->collects = !is_string(head) || kind == HB_SIEVE_CAPABILITY || kind == 0 || hb_external_forwarded(s);
     if (t->collects &&
         t->echo) { /* nothing was asked: only BYE is right now, and the answer has no more use */
         t->echo = false;
@@ -222,6 +239,8 @@ static enum hb_unit line_over(struct hb_proto_session *s)
         t->line_due = t->line_due || (t->exchange && hb_replyq_front(&s->queue) == HB_SIEVE_AUTHENTICATE);
     } else if (!is_string(line)) {
         unit = status(s, line);
+    } else if (hb_external_forwarded(s)) { /* a challenge, for us */
+        hb_external_answer(s, "\"");
     } else if ((s->backend_state == HB_BACKEND_UP && s->queue.num == 0 && !s->authenticated) ||
                !list_line(s, line)) {
         unit = out_of_step(s);

@@ -7,6 +7,7 @@
 #include "smtp.h"
 
 #include "dot.h"
+#include "external.h"
 #include "words.h"
 
 static struct hb_smtp_state *state(struct hb_proto_session *s)
@@ -56,6 +57,17 @@ static bool hold_back_auth(struct hb_proto_session *s, const char *head, struct 
         }
         any = true;
     }
+    if (hb_external_added(s) && strcmp(head, "AUTH ") == 0) {
+        if (!any) {
+            flush_held_back(s, true);
+        }
+        if (!(any ? hb_buf_add(&s->saved, s->env, hb_span_str(" EXTERNAL")) == HB_OK
+                  : hold_back(s, hb_span_str("AUTH EXTERNAL")))) {
+            return false;
+        }
+        any = true;
+    }
+    state(s)->lists_auth = state(s)->lists_auth || (any && strcmp(head, "AUTH ") == 0);
     return true;
 }
 
@@ -77,6 +89,7 @@ static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, b
     struct hb_span word = hb_word_loose(&rest);
     bool ok = true;
 
+    state(s)->lists_auth = !first && state(s)->lists_auth;
     state(s)->chunking = !first && (state(s)->chunking || hb_span_is(word, "CHUNKING"));
     if (!first && hb_span_is(word, "AUTH")) {
         ok = hold_back_auth(s, "AUTH ", rest);
@@ -85,6 +98,9 @@ static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, b
     } else if (first || !dropped_keyword(word)) {
         flush_held_back(s, true);
         ok = hold_back(s, text);
+    }
+    if (ok && last && !state(s)->lists_auth) {
+        ok = hold_back_auth(s, "AUTH ", hb_span(NULL, 0));
     }
     if (ok && last && hb_offer_starttls(s)) {
         flush_held_back(s, true);
@@ -121,7 +137,11 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
     bool ok = code >= 200 && code < 300;
 
     if (kind == HB_SMTP_AUTH && code == 334) {
-        t->sasl_due = true;
+        if (hb_external_forwarded(s)) {
+            hb_external_answer(s, "");
+        } else {
+            t->sasl_due = true;
+        }
         return; /* the exchange goes on: its command is not answered yet */
     }
     if (kind == HB_SMTP_CONTENT && t->content_due > 1) {
@@ -152,6 +172,7 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
     case HB_SMTP_AUTH:
         t->sasl = false;
         t->sasl_due = false;
+        s->external = HB_EXT_NONE;
         if (code == 235) {
             hb_logged_in(s);
         }
@@ -209,6 +230,8 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
         }
     } else if (kind == HB_SMTP_AUTH && code == 235 && last) {
         hb_line_with_warning(s, line);
+    } else if (hb_external_forwarded(s) && code == 334) {
+        /* for us */
     } else if (kind != HB_SMTP_UNASKED || code == 421) {
         hb_line_to_client(s, line);
     }

@@ -23,7 +23,10 @@ enum refusal {
     REFUSE_ARGUMENTS,
     REFUSE_UNKNOWN,
     REFUSE_TOO_MANY_ARGUMENTS,
-    REFUSE_MECHANISM
+    REFUSE_MECHANISM,
+    REFUSE_CANCELLED,
+    REFUSE_NOT_YOURS,
+    REFUSE_NO_BASE64
 };
 
 static struct hb_tagged_state *state(struct hb_proto_session *s)
@@ -57,6 +60,15 @@ static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum 
         return hb_bad_command(s);
     case REFUSE_MECHANISM:
         hb_say(s, tag, t->mechanism);
+        return hb_bad_command(s);
+    case REFUSE_CANCELLED:
+        hb_say(s, tag, t->cancelled);
+        return hb_bad_command(s);
+    case REFUSE_NOT_YOURS:
+        hb_say(s, tag, t->not_yours);
+        return hb_bad_command(s);
+    case REFUSE_NO_BASE64:
+        hb_say(s, tag, t->no_base64);
         return hb_bad_command(s);
     }
     return HB_UNIT_NEXT;
@@ -277,6 +289,69 @@ static enum hb_tagged_kind kind_of(unsigned flags)
     return (flags & HB_CMD_CREDENTIALS) != 0 ? HB_KIND_LOGIN : HB_KIND_OTHER;
 }
 
+/* ---- EXTERNAL ---- */
+
+/* The response is here; what it is worth. `line` may announce a literal, which no response of ours is. */
+static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                      struct hb_span response)
+{
+    static const enum refusal refusals[] = {[HB_EXT_YES] = REFUSE_NOTHING,
+                                            [HB_EXT_NO] = REFUSE_NOT_YOURS,
+                                            [HB_EXT_CANCELLED] = REFUSE_CANCELLED,
+                                            [HB_EXT_SYNTAX] = REFUSE_NO_BASE64};
+    const struct hb_tagged_dialect *d = s->row->dialect;
+    enum refusal why = refusals[d->judge(s, response)];
+
+    s->external = HB_EXT_NONE;
+    state(s)->exchange = state(s)->line_due = false;
+    if (why != REFUSE_NOTHING) {
+        return refuse_command(s, tag, line, why);
+    }
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_KIND_EXCHANGE, tag);
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    s->external = HB_EXT_FORWARDED;
+    state(s)->exchange = true;
+    hb_login_begins(s, hb_span_str("EXTERNAL"));
+    hb_to_backend(s, tag);
+    hb_to_backend(s, hb_span_str(" "));
+    hb_line_to_backend(s, hb_span_str(d->plain));
+    return HB_UNIT_NEXT;
+}
+
+/* The line we asked for; the tag was kept. */
+static enum hb_unit external_line(struct hb_proto_session *s, struct hb_span line)
+{
+    uint8_t tag[255];
+    struct hb_span kept = hb_buf_span(&s->saved);
+    size_t len = kept.len;
+
+    HB_INVARIANT(len <= sizeof tag);
+    memcpy(tag, kept.p, len);
+    hb_buf_clear(&s->saved, s->env);
+    return external_response(s, hb_span(tag, len), line, line);
+}
+
+/* AUTHENTICATE EXTERNAL [response], answered here: nothing of it goes to the backend. */
+static enum hb_unit external(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                             struct hb_span response, bool has_response)
+{
+    if (s->queue.num > 0 || hb_tagged_busy(s)) {
+        return HB_UNIT_WAIT; /* what we say stands behind every earlier answer */
+    }
+    if (has_response) {
+        return external_response(s, tag, line, response);
+    }
+    if (hb_buf_add(&s->saved, s->env, tag) != HB_OK) {
+        return hb_end(s, HB_E_NO_MEMORY);
+    }
+    s->external = HB_EXT_ASKED;
+    state(s)->exchange = state(s)->line_due = true;
+    hb_say(s, tag, s->row->dialect->ask);
+    return HB_UNIT_NEXT;
+}
+
 /* AUTHENTICATE: not in clear what needs TLS, and never the identity that the backend knows us by (SASL-02).
  */
 static enum refusal judge_mechanism(struct hb_proto_session *s, struct hb_span mech)
@@ -286,7 +361,8 @@ static enum refusal judge_mechanism(struct hb_proto_session *s, struct hb_span m
     if (hidden || (!s->secured && hb_mech_layered(mech))) {
         return REFUSE_REQUIRED_AUTH;
     }
-    return mech.len == 0 || hb_span_is(mech, "EXTERNAL") ? REFUSE_MECHANISM : REFUSE_NOTHING;
+    bool external = hb_span_is(mech, "EXTERNAL");
+    return mech.len == 0 || (external && !hb_external_known(s)) ? REFUSE_MECHANISM : REFUSE_NOTHING;
 }
 
 /* Decides what becomes of a command; the one place where policy is looked at. */
@@ -332,7 +408,13 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
 
     if (valid && why == REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
         if ((flags & HB_CMD_AUTHENTICATE) != 0) {
-            hb_login_begins(s, d->mechanism(rest));
+            struct hb_span mech = d->mechanism(rest);
+            if (hb_span_is(mech, "EXTERNAL") && hb_external_added(s)) {
+                struct hb_span behind = rest;
+                (void)hb_word(&behind);
+                return external(s, tag, line, behind, memchr(rest.p, ' ', rest.len) != NULL);
+            }
+            hb_login_begins(s, mech);
         }
         return hb_replyq_full(&s->queue) ? HB_UNIT_WAIT : forward_command(s, tag, line, kind_of(flags));
     }
@@ -400,7 +482,9 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
         unit = after_line(s, line);
     } else if (t->exchange) { /* SASL data, or DONE: never a command (IMAP-08) */
         t->line_due = false;
-        if (s->row->dialect->exchange_literals) {
+        if (s->external == HB_EXT_ASKED) {
+            unit = external_line(s, line);
+        } else if (s->row->dialect->exchange_literals) {
             forward_line(s, line);
             unit = after_line(s, line);
         } else {

@@ -7,7 +7,7 @@
 #ifndef HB_TAGGED_H
 #define HB_TAGGED_H
 
-#include "session.h"
+#include "external.h"
 
 /* What a verb may do, and when. */
 enum {
@@ -40,7 +40,8 @@ struct hb_tagged_texts {
     const char *too_many_arguments, *mechanism;
     const char *too_long, *too_long_untagged, *invalid_tag, *empty;
     const char *bad_character, *shutdown, *idle, *backend, *insecure, *literal_too_long;
-    const char *alert; /* to who logged in in clear */
+    const char *alert;                             /* to who logged in in clear */
+    const char *not_yours, *cancelled, *no_base64; /* EXTERNAL */
 };
 
 struct hb_tagged_dialect {
@@ -53,7 +54,13 @@ struct hb_tagged_dialect {
     bool (*refuse_args)(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args);
     /* Of AUTHENTICATE; empty if there is none, or if it is written so that parsers may differ about it. */
     struct hb_span (*mechanism)(struct hb_span args);
-    bool exchange_literals; /* lines of an AUTHENTICATE exchange may announce literals */
+    bool exchange_literals;  /* lines of an AUTHENTICATE exchange may announce literals */
+    const char *plain, *ask; /* "AUTHENTICATE PLAIN", and "+" with an empty challenge */
+    /* What the client's response to EXTERNAL is worth: a line of an exchange, or what stands behind the
+     * mechanism. */
+    enum hb_external_verdict (*judge)(const struct hb_proto_session *s, struct hb_span response);
+    /* The backend's "+": sends the master's message. */
+    void (*answer)(struct hb_proto_session *s);
     /* The backend's greeting, whole; says what the client shall see. */
     enum hb_unit (*greeting)(struct hb_proto_session *s, struct hb_span line);
     bool status_is_text; /* OK, NO, BAD, BYE, PREAUTH and "+" end with words for people: never with a literal

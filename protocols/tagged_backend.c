@@ -47,6 +47,7 @@ static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb
     if (kind == HB_KIND_EXCHANGE) {
         t->exchange = false;
         t->line_due = false;
+        s->external = HB_EXT_NONE;
     }
     if (t->await_literal && newest) { /* refused instead of "+": no octets come, or they are dropped */
         t->await_literal = false;
@@ -72,6 +73,9 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
             if (t->asked) {
                 return HB_UNIT_NEXT; /* the client does not wait for it */
             }
+        } else if (hb_external_forwarded(s)) {
+            s->row->dialect->answer(s);
+            return HB_UNIT_NEXT;
         } else if (t->exchange) {
             t->line_due = true;
         }

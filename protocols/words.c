@@ -215,7 +215,8 @@ bool hb_mech_layered(struct hb_span mech)
 bool hb_mech_wraps_nothing(struct hb_span mech)
 {
     return hb_mech_plain(mech) || hb_has_prefix(mech, "SCRAM-") || hb_span_is(mech, "CRAM-MD5") ||
-           hb_span_is(mech, "OAUTHBEARER") || hb_span_is(mech, "XOAUTH2") || hb_span_is(mech, "ANONYMOUS");
+           hb_span_is(mech, "OAUTHBEARER") || hb_span_is(mech, "EXTERNAL") || hb_span_is(mech, "XOAUTH2") ||
+           hb_span_is(mech, "ANONYMOUS");
 }
 
 bool hb_has_http_version(struct hb_span line)

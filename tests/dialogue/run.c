@@ -30,7 +30,8 @@ struct play {
     enum hb_code why;
     bool asked; /* ...which no line has mentioned yet */
     bool closed, backend_touched, in_tls;
-    bool opaque; /* the player itself relays */
+    bool opaque;      /* the player itself relays */
+    bool certificate; /* the client has one */
     bool failed;
     bool excused; /* MODE_POOR: the session had no memory, and closed */
     bool shame;   /* what nothing excuses */
@@ -221,6 +222,12 @@ static void configure(struct play *p, const char *words, const char *scheme)
     p->set.plaintext_auth = strstr(words, "plaintext-auth") != NULL;
     p->set.needs_ehlo = strstr(words, "any-hello") == NULL;
     p->set.warn_clear = strstr(words, "warn") != NULL;
+    p->set.external = strstr(words, "external-pass") != NULL ? HB_EXTERNAL_PASS
+                      : strstr(words, "external") != NULL    ? HB_EXTERNAL_MASTER
+                                                             : HB_EXTERNAL_OFF;
+    p->set.master_user = "gw";
+    p->set.master_password = "pw";
+    p->certificate = strstr(words, "certificate") != NULL;
     p->sink.clear_login = p->set.warn_clear || strstr(words, "observe") != NULL ? clear_login : NULL;
     p->proto = hb_proto_find(scheme, &p->set.implicit);
     if (p->proto == NULL) {
@@ -234,6 +241,9 @@ static void configure(struct play *p, const char *words, const char *scheme)
         p->closed = true;
         say(p, "no session");
         return;
+    }
+    if (p->certificate) {
+        hb_proto_identify(p->s, "joe@mail.test");
     }
     take_step(p, hb_proto_start(p->s, &p->sink));
 }

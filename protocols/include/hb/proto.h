@@ -66,6 +66,13 @@ struct hb_proto_step {
     enum hb_code why; /* HB_WANT_CLOSE: the reason, for the log; else HB_OK, or a note worth logging */
 };
 
+/* How a client that its certificate names is logged in to the backend (SASL EXTERNAL, SASL-02 to SASL-04). */
+enum hb_external {
+    HB_EXTERNAL_OFF,
+    HB_EXTERNAL_MASTER, /* by us: SASL PLAIN as a master user, who becomes the one the certificate names */
+    HB_EXTERNAL_PASS    /* by the backend: it was told of the certificate, and its EXTERNAL passes */
+};
+
 struct hb_proto_settings {
     const char *host;      /* borrowed: our name in greetings */
     bool implicit;         /* TLS from the first byte */
@@ -78,6 +85,8 @@ struct hb_proto_settings {
     unsigned max_bad;      /* bad commands before closing, at most 255; 0: the default of 10 */
     unsigned idle;         /* seconds of silence after login; 0: the protocol's default */
     unsigned preauth;      /* seconds of silence before it; 0: the default of 60 */
+    enum hb_external external;
+    const char *master_user, *master_password; /* borrowed: HB_EXTERNAL_MASTER; 1..255 bytes each */
 };
 
 /* The row for a listener's URL scheme ("imap", "imaps", "submission", "tls", ...); NULL if unknown.
@@ -103,6 +112,11 @@ bool hb_proto_alpn_strict(const struct hb_proto *proto);
 struct hb_proto_session *hb_proto_new(const struct hb_proto *proto, const struct hb_proto_settings *settings,
                                       const struct hb_env *env);
 void hb_proto_free(struct hb_proto_session **s); /* wipes; *s becomes NULL */
+
+/* The client's certificate is verified and names this identity: before secured(), or before start() where TLS
+ * came first. Borrowed, and must outlive the session. One that is empty, longer than 255 bytes or holds
+ * control characters is nobody's. */
+void hb_proto_identify(struct hb_proto_session *s, const char *identity);
 
 /* The first call: greets, or asks for the backend. */
 struct hb_proto_step hb_proto_start(struct hb_proto_session *s, const struct hb_proto_sink *sink);
