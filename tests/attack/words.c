@@ -167,7 +167,7 @@ static const struct words all[] = {
         .ask = "AUTHENTICATE \"XINSIDE\" \"YQ==\"\r\n",
         .greeting =
             "\"IMPLEMENTATION\" \"hauberk\"\r\n\"SASL\" \"\"\r\n\"SIEVE\" \"\"\r\n\"VERSION\" \"1.0\"\r\n"
-            "\"STARTTLS\"\r\nOK\r\n",
+            "\"STARTTLS\"\r\nOK \"mail.test ready\"\r\n",
         .hello_answer = "",
         .go = "OK \"Begin TLS negotiation now\"\r\n",
         .argument = "NO \"STARTTLS takes no arguments\"\r\n",
