@@ -214,7 +214,7 @@ static void note_session(struct hb_span kept)
 
 static void note_handshake(const struct hb_hs *hs)
 {
-    note("handshake secret", hs->ks.secret, 48);
+    note("salt of the main secret", hs->ks.derived, 48);
     note("client handshake traffic", hs->ks.client, 48);
     note("server handshake traffic", hs->ks.server, 48);
     note("client traffic", hs->app.client, 48);

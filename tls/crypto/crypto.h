@@ -31,6 +31,8 @@ union hb_hash_ctx {
 struct hb_hash {
     const char *name;
     uint8_t len, block;
+    const uint8_t
+        *empty; /* digest of no bytes at all, which TLS 1.3 needs often; NULL: not one of its hashes */
     void (*init)(union hb_hash_ctx *h);
     void (*update)(union hb_hash_ctx *h, struct hb_span data);
     /* Writes len bytes and starts anew. */
@@ -43,6 +45,16 @@ extern const struct hb_hash hb_sha1; /* identifiers of OCSP; never for signature
 /* One-shot digest of one span. */
 void hb_hash_once(const struct hb_hash *hash, struct hb_span data, uint8_t *dst);
 
+/* A key hashed into both of HMAC's pads, for many messages under it: half of what a short one costs. A
+ * secret: what was begun is ended, which wipes it. */
+struct hb_hmac {
+    const struct hb_hash *hash;
+    union hb_hash_ctx inner, outer;
+};
+void hb_hmac_begin(struct hb_hmac *m, const struct hb_hash *hash, struct hb_span key);
+/* The MAC of n spans behind one another; dst gets hash->len bytes. */
+void hb_hmac_of(const struct hb_hmac *m, const struct hb_span *data, size_t n, uint8_t *dst);
+void hb_hmac_end(struct hb_hmac *m);
 /* HMAC over n spans; key of any length; dst gets hash->len bytes. */
 void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_span *data, size_t n,
              uint8_t *dst);
@@ -50,13 +62,14 @@ void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_spa
 void hb_hkdf_extract(const struct hb_hash *hash, struct hb_span salt, struct hb_span ikm, uint8_t *prk);
 void hb_hkdf_expand(const struct hb_hash *hash, struct hb_span prk, struct hb_span info, uint8_t *okm,
                     size_t okm_len);
+void hb_hkdf_expand_of(const struct hb_hmac *prk, struct hb_span info, uint8_t *okm, size_t okm_len);
 
 /* ---- AEAD ---- */
 
-/* A keyed cipher, large enough for every AEAD here and 64-aligned. */
+/* A keyed cipher, large enough for every AEAD here (GHASH's table is most of it) and 64-aligned. */
 union hb_aead_ctx {
     uint64_t align;
-    uint8_t bytes[8192] __attribute__((aligned(64)));
+    uint8_t bytes[4608] __attribute__((aligned(64)));
 };
 
 struct hb_aead {

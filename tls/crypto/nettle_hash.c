@@ -48,10 +48,20 @@ static void sha1_end(union hb_hash_ctx *h, uint8_t *dst)
 }
 
 /* clang-format off */
-const struct hb_hash hb_sha1   = {"SHA-1",   20,  64, sha1_start,   sha1_add,   sha1_end};
-const struct hb_hash hb_sha256 = {"SHA-256", 32,  64, sha256_start, sha256_add, sha256_end};
-const struct hb_hash hb_sha384 = {"SHA-384", 48, 128, sha384_start, sha384_add, sha384_end};
-const struct hb_hash hb_sha512 = {"SHA-512", 64, 128, sha512_start, sha512_add, sha512_end};
+static const uint8_t sha256_empty[] = {
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+};
+static const uint8_t sha384_empty[] = {
+    0x38, 0xb0, 0x60, 0xa7, 0x51, 0xac, 0x96, 0x38, 0x4c, 0xd9, 0x32, 0x7e, 0xb1, 0xb1, 0xe3, 0x6a,
+    0x21, 0xfd, 0xb7, 0x11, 0x14, 0xbe, 0x07, 0x43, 0x4c, 0x0c, 0xc7, 0xbf, 0x63, 0xf6, 0xe1, 0xda,
+    0x27, 0x4e, 0xde, 0xbf, 0xe7, 0x6f, 0x65, 0xfb, 0xd5, 0x1a, 0xd2, 0xf1, 0x48, 0x98, 0xb9, 0x5b,
+};
+
+const struct hb_hash hb_sha1   = {"SHA-1",   20,  64, NULL,         sha1_start,   sha1_add,   sha1_end};
+const struct hb_hash hb_sha256 = {"SHA-256", 32,  64, sha256_empty, sha256_start, sha256_add, sha256_end};
+const struct hb_hash hb_sha384 = {"SHA-384", 48, 128, sha384_empty, sha384_start, sha384_add, sha384_end};
+const struct hb_hash hb_sha512 = {"SHA-512", 64, 128, NULL,         sha512_start, sha512_add, sha512_end};
 /* clang-format on */
 
 void hb_hash_once(const struct hb_hash *hash, struct hb_span data, uint8_t *dst)
@@ -76,29 +86,51 @@ static void start_with_pad(const struct hb_hash *hash, union hb_hash_ctx *h, con
     hb_wipe(block, sizeof block);
 }
 
-void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_span *data, size_t n,
-             uint8_t *dst)
+void hb_hmac_begin(struct hb_hmac *m, const struct hb_hash *hash, struct hb_span key)
 {
-    union hb_hash_ctx h;
     uint8_t padded[128] = {0};
-    uint8_t inner[HB_HASH_MAX];
 
+    m->hash = hash;
     if (key.len > hash->block) {
         hb_hash_once(hash, key, padded);
     } else if (key.len > 0) {
         memcpy(padded, key.p, key.len);
     }
-    start_with_pad(hash, &h, padded, 0x36);
+    start_with_pad(hash, &m->inner, padded, 0x36);
+    start_with_pad(hash, &m->outer, padded, 0x5c);
+    hb_wipe(padded, sizeof padded);
+}
+
+void hb_hmac_of(const struct hb_hmac *m, const struct hb_span *data, size_t n, uint8_t *dst)
+{
+    const struct hb_hash *hash = m->hash;
+    union hb_hash_ctx h = m->inner;
+    uint8_t inner[HB_HASH_MAX];
+
     for (size_t i = 0; i < n; i++) {
         hash->update(&h, data[i]);
     }
     hash->final(&h, inner);
-    start_with_pad(hash, &h, padded, 0x5c);
+    h = m->outer;
     hash->update(&h, hb_span(inner, hash->len));
     hash->final(&h, dst);
     hb_wipe(&h, sizeof h);
-    hb_wipe(padded, sizeof padded);
     hb_wipe(inner, sizeof inner);
+}
+
+void hb_hmac_end(struct hb_hmac *m)
+{
+    hb_wipe(m, sizeof *m);
+}
+
+void hb_hmac(const struct hb_hash *hash, struct hb_span key, const struct hb_span *data, size_t n,
+             uint8_t *dst)
+{
+    struct hb_hmac m;
+
+    hb_hmac_begin(&m, hash, key);
+    hb_hmac_of(&m, data, n, dst);
+    hb_hmac_end(&m);
 }
 
 void hb_hkdf_extract(const struct hb_hash *hash, struct hb_span salt, struct hb_span ikm, uint8_t *prk)
@@ -106,16 +138,16 @@ void hb_hkdf_extract(const struct hb_hash *hash, struct hb_span salt, struct hb_
     hb_hmac(hash, salt, &ikm, 1, prk);
 }
 
-void hb_hkdf_expand(const struct hb_hash *hash, struct hb_span prk, struct hb_span info, uint8_t *okm,
-                    size_t okm_len)
+void hb_hkdf_expand_of(const struct hb_hmac *prk, struct hb_span info, uint8_t *okm, size_t okm_len)
 {
+    const struct hb_hash *hash = prk->hash;
     uint8_t t[HB_HASH_MAX];
     size_t t_len = 0;
 
     HB_INVARIANT(okm_len <= 255u * (size_t)hash->len);
     for (uint8_t i = 1; okm_len > 0; i++) {
         const struct hb_span parts[] = {hb_span(t, t_len), info, hb_span(&i, 1)};
-        hb_hmac(hash, prk, parts, 3, t);
+        hb_hmac_of(prk, parts, 3, t);
         t_len = hash->len;
         size_t n = okm_len < t_len ? okm_len : t_len;
         memcpy(okm, t, n);
@@ -123,4 +155,14 @@ void hb_hkdf_expand(const struct hb_hash *hash, struct hb_span prk, struct hb_sp
         okm_len -= n;
     }
     hb_wipe(t, sizeof t);
+}
+
+void hb_hkdf_expand(const struct hb_hash *hash, struct hb_span prk, struct hb_span info, uint8_t *okm,
+                    size_t okm_len)
+{
+    struct hb_hmac m;
+
+    hb_hmac_begin(&m, hash, prk);
+    hb_hkdf_expand_of(&m, info, okm, okm_len);
+    hb_hmac_end(&m);
 }

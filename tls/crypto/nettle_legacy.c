@@ -59,8 +59,8 @@ static void both_end(union hb_hash_ctx *h, uint8_t *dst)
     HB_DIGEST(nettle_sha1_digest, &both(h)->sha1, SHA1_DIGEST_SIZE, dst + MD5_DIGEST_SIZE);
 }
 
-const struct hb_hash hb_md5 = {"MD5", 16, 64, md5_start, md5_add, md5_end};
-const struct hb_hash hb_md5sha1 = {"MD5+SHA-1", 36, 64, both_start, both_add, both_end};
+const struct hb_hash hb_md5 = {"MD5", 16, 64, NULL, md5_start, md5_add, md5_end};
+const struct hb_hash hb_md5sha1 = {"MD5+SHA-1", 36, 64, NULL, both_start, both_add, both_end};
 
 /* ---- ciphers ---- */
 

@@ -129,7 +129,8 @@ struct hb_hs {
     bool sent_ccs; /* TLS 1.3 client: once */
     bool
         derive_after; /* TLS 1.3 client: the message just handled must be hashed before keys follow from it */
-    uint8_t early[HB_HASH_MAX], shared[HB_SHARED_MAX]; /* TLS 1.3 client: until then */
+    uint8_t early[HB_HASH_MAX];    /* TLS 1.3: "derived" of the Early Secret, from a PSK's binder on */
+    uint8_t shared[HB_SHARED_MAX]; /* TLS 1.3 client: until then */
     uint16_t shared_len;
     uint8_t answer_max_fragment;
     uint8_t hello_digest[32]; /* of what must not change between two ClientHellos (T13-05) */

@@ -11,31 +11,44 @@
 /* States of a role and version stand behind one another (hs.h); each table has the rows of its own. */
 struct table {
     const struct hb_hs_row *rows;
-    size_t num;
+    const size_t *num;
     uint8_t last; /* its last state */
 };
 
-static const struct hb_hs_row *find(unsigned state, unsigned msg)
+static const struct table *table_of(unsigned state)
 {
-    const struct table tables[] = {
-        {hb_server_rows, hb_num_server_rows, HB_S_HELLO},
-        {hb_server13_rows, hb_num_server13_rows, HB_S13_OPEN},
-        {hb_server12_rows, hb_num_server12_rows, HB_S12_OPEN},
-        {hb_client_rows, hb_num_client_rows, HB_C_HELLO},
-        {hb_client13_rows, hb_num_client13_rows, HB_C13_OPEN},
-        {hb_client12_rows, hb_num_client12_rows, HB_C12_OPEN},
+    static const struct table tables[] = {
+        {hb_server_rows, &hb_num_server_rows, HB_S_HELLO},
+        {hb_server13_rows, &hb_num_server13_rows, HB_S13_OPEN},
+        {hb_server12_rows, &hb_num_server12_rows, HB_S12_OPEN},
+        {hb_client_rows, &hb_num_client_rows, HB_C_HELLO},
+        {hb_client13_rows, &hb_num_client13_rows, HB_C13_OPEN},
+        {hb_client12_rows, &hb_num_client12_rows, HB_C12_OPEN},
     };
     size_t t = 0;
 
     while (tables[t].last < state) {
         t++;
     }
-    for (size_t i = 0; i < tables[t].num; i++) {
-        if (tables[t].rows[i].in == state && tables[t].rows[i].on == msg) {
-            return &tables[t].rows[i];
+    return &tables[t];
+}
+
+/* The row of a state and one of these messages, the first there is. */
+static const struct hb_hs_row *find_among(unsigned state, unsigned first, unsigned last)
+{
+    const struct table *t = table_of(state);
+
+    for (size_t i = 0; i < *t->num; i++) {
+        if (t->rows[i].in == state && t->rows[i].on >= first && t->rows[i].on <= last) {
+            return &t->rows[i];
         }
     }
     return NULL;
+}
+
+static const struct hb_hs_row *find(unsigned state, unsigned msg)
+{
+    return find_among(state, msg, msg);
 }
 
 static enum hb_code run(struct hb_tls *t, const struct hb_hs_row *row, struct hb_span body)
@@ -82,12 +95,10 @@ bool hb_hs_expects(const struct hb_tls *t, unsigned msg)
 
 unsigned hb_hs_waits_for(const struct hb_tls *t)
 {
-    for (unsigned msg = HB_MSG_SIGNED; t->hs != NULL && msg <= HB_MSG_DECRYPTED; msg++) {
-        if (find(t->state, msg) != NULL) {
-            return msg;
-        }
-    }
-    return 0;
+    const struct hb_hs_row *row =
+        t->hs != NULL ? find_among(t->state, HB_MSG_SIGNED, HB_MSG_DECRYPTED) : NULL;
+
+    return row != NULL ? row->on : 0;
 }
 
 uint32_t hb_hs_body_max(uint8_t type)

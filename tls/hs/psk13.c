@@ -104,7 +104,6 @@ enum hb_code hb_psk13_check_binder(struct hb_tls *t, struct hb_span body)
     struct hb_transcript copy = hs->transcript;
     uint8_t header[4] = {HB_MSG_CLIENT_HELLO, (uint8_t)(body.len >> 16), (uint8_t)(body.len >> 8),
                          (uint8_t)body.len};
-    uint8_t derived[HB_HASH_MAX];
     uint8_t key[HB_HASH_MAX];
     uint8_t digest[HB_HASH_MAX];
     uint8_t mac[HB_HASH_MAX];
@@ -118,12 +117,11 @@ enum hb_code hb_psk13_check_binder(struct hb_tls *t, struct hb_span body)
     hb_transcript_add(&copy, hb_span(header, sizeof header));
     hb_transcript_add(&copy, hb_span_head(body, hs->offer.binders_at));
     hb_transcript_now(&copy, digest);
-    hb_ks13_early_psk(hash, hb_span(hs->psk, hs->psk_len), hs->choice.psk == HB_PSK_EXTERNAL, derived, key);
+    hb_ks13_early_psk(hash, hb_span(hs->psk, hs->psk_len), hs->choice.psk == HB_PSK_EXTERNAL, hs->early, key);
     hb_ks13_finished(hash, key, digest, mac);
     struct hb_span got = hb_cur_rest(&binder);
     bool ok = got.len == hash->len && hb_ct_eq(got.p, mac, hash->len);
     hb_wipe(key, sizeof key);
-    hb_wipe(derived, sizeof derived);
     return ok ? HB_OK : HB_E_TLS_BAD_BINDER;
 }
 

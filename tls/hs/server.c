@@ -47,15 +47,16 @@ enum hb_code hb_server_read_hello(struct hb_tls *t, struct hb_span body)
         hs->server_name[o->server_name.len] = 0;
     }
     HB_TRY(hb_negotiate_version(o, t->config, &version));
-    digest_hello(o, digest);
     if (hs->retried && o->has_psk != hs->first_had_psk) {
         return HB_E_TLS_HELLO_CHANGED;
     }
     hs->first_had_psk = o->has_psk;
-    if (hs->retried && (version != t->info.version || memcmp(digest, hs->hello_digest, sizeof digest) != 0)) {
-        return HB_E_TLS_HELLO_CHANGED;
+    if (hs->retried) {
+        digest_hello(o, digest);
+        if (version != t->info.version || memcmp(digest, hs->hello_digest, sizeof digest) != 0) {
+            return HB_E_TLS_HELLO_CHANGED;
+        }
     }
-    memcpy(hs->hello_digest, digest, sizeof digest);
     memset(&hs->choice, 0, sizeof hs->choice);
     hs->choice.version = version;
     t->info.version = version;
@@ -67,6 +68,9 @@ enum hb_code hb_server_read_hello(struct hb_tls *t, struct hb_span body)
     if (hs->choice.psk == HB_PSK_TICKET && !alpn_same(t)) { /* ATK-27 */
         hb_psk13_drop(t);
         HB_TRY(hb_negotiate(o, t->config, &hs->choice));
+    }
+    if (hs->choice.retry) {
+        digest_hello(o, hs->hello_digest);
     }
     if (hs->choice.psk != HB_PSK_NONE) {
         HB_TRY(hb_psk13_check_binder(t, body));

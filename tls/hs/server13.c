@@ -133,15 +133,11 @@ static enum hb_code send_server_hello(struct hb_tls *t)
         emit_ccs(t);
         hb_transcript_now(&hs->transcript, digest);
         const uint8_t *early = hash->len == 32 ? t->lane->early256 : t->lane->early384;
-        uint8_t derived[HB_HASH_MAX];
-        uint8_t binder_key[HB_HASH_MAX];
-        if (hs->choice.psk != HB_PSK_NONE) {
-            hb_ks13_early_psk(hash, hb_span(hs->psk, hs->psk_len), false, derived, binder_key);
-            early = derived;
-            hb_wipe(binder_key, sizeof binder_key);
+        if (hs->choice.psk != HB_PSK_NONE) { /* as the binder's check left it */
+            early = hs->early;
         }
         hb_ks13_to_handshake(hash, early, hb_span(shared, group->shared_len), digest, &hs->ks);
-        hb_wipe(derived, sizeof derived);
+        hb_wipe(hs->early, sizeof hs->early);
         hb_hs_install13(t, &t->wr, hs->ks.server);
         hb_hs_install13(t, &t->rd, hs->ks.client);
         hs->read_keys_changed = true;

@@ -14,9 +14,9 @@ void hb_ks13_expand(const struct hb_hash *hash, const uint8_t *secret, const cha
 
 struct hb_ks13_handshake {
     const struct hb_hash *hash;
-    uint8_t secret[HB_HASH_MAX]; /* Handshake Secret */
     uint8_t client[HB_HASH_MAX]; /* client_handshake_traffic_secret */
     uint8_t server[HB_HASH_MAX];
+    uint8_t derived[HB_HASH_MAX]; /* what the Handshake Secret, itself not kept, leaves to the next step */
 };
 
 struct hb_ks13_application {
@@ -40,7 +40,7 @@ void hb_ks13_ticket_psk(const struct hb_hash *hash, const uint8_t *resumption, s
 /* early_derived from above, the shared secret of the key exchange, Hash(client_hello..server_hello). */
 void hb_ks13_to_handshake(const struct hb_hash *hash, const uint8_t *early_derived, struct hb_span shared,
                           const uint8_t *transcript, struct hb_ks13_handshake *ks);
-/* Hash(client_hello..server finished). Wipes ks->secret; the traffic secrets stay for Finished. */
+/* Hash(client_hello..server finished). Wipes ks->derived; the traffic secrets stay for Finished. */
 void hb_ks13_to_application(struct hb_ks13_handshake *ks, const uint8_t *transcript,
                             struct hb_ks13_application *app);
 /* The Finished MAC of the side with this traffic secret over the transcript hash. */

@@ -305,13 +305,26 @@ static void sha2(void **state)
     }
 }
 
+/* KS-01: the digest of nothing, which the key schedule takes from the descriptor. */
+static void empty_digests(void **state)
+{
+    const struct hb_hash *const hashes[] = {&hb_sha256, &hb_sha384};
+    uint8_t digest[HB_HASH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        hb_hash_once(hashes[i], hb_span(NULL, 0), digest);
+        assert_memory_equal(digest, hashes[i]->empty, hashes[i]->len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ffdhe_range),  cmocka_unit_test(aead),
         cmocka_unit_test(key_exchange), cmocka_unit_test(both_sides_agree),
         cmocka_unit_test(signatures),   cmocka_unit_test(key_derivation),
-        cmocka_unit_test(sha2),
+        cmocka_unit_test(sha2),         cmocka_unit_test(empty_digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
