@@ -5,7 +5,7 @@ _hauberk() {
     local files='--config --cert --key --staple --client-ca --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
     local flags='--debug --trusted-network --public-mx --plaintext-auth --help --help-tls'
     local values='--listen --backend --workers --log --certificate-folder --connections-per-address --connections-per-network
-        --handshakes-per-network --handshakes-per-second --handshakes-at-once --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --alpn
+        --handshakes-per-network --handshakes-per-second --handshakes-at-once --failed-logins-per-address --tarpit --memory-per-worker --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --alpn
         --alpn-protocols --client-auth --client-verify --resumption --tickets --ticket-lifetime --record-size-limit --groups
         --idle-timeout --preauth-timeout --bad-commands --backend-name --backend-verify --backend-pin --backend-profile
         --backend-tls-min --backend-tls-max --backend-alpn --backend-groups'

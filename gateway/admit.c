@@ -61,6 +61,20 @@ void gw_admit_handshake_over(struct gw_session *s)
     }
 }
 
+void gw_admit_failed_logins(struct gw_session *s, unsigned num)
+{
+    gw_log_failed_login(s);
+    if (s->counted) {
+        gw_limit_failed_logins(s->w->limiter, &s->peer.sa, num, gw_worker_now(s->w));
+    }
+}
+
+unsigned gw_admit_tarpit(const struct gw_session *s)
+{
+    return s->counted ? gw_limit_tarpit(s->w->limiter, &s->w->conf->limits, &s->peer.sa, gw_worker_now(s->w))
+                      : 0;
+}
+
 void gw_admit_leave(struct gw_session *s)
 {
     gw_admit_handshake_over(s);

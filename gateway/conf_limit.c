@@ -36,6 +36,9 @@ void gw_conf_limits(const struct gw_draft *d, struct gw_conf *conf, struct gw_pr
     N(rate_network, handshake_rate_network, "handshakes-per-network", 200)
     N(rate_total, handshake_rate, "handshakes-per-second", 0)
     N(handshakes, handshakes, "handshakes-at-once", 5000)
+    N(failed_logins, failed_logins, "failed-logins-per-address", 100)
+    N(tarpit, tarpit, "tarpit", 2)
+    N(memory, memory, "memory-per-worker", 0)
 #undef N
     load_nets(d->limit_exempt != NULL ? d->limit_exempt : "127.0.0.0/8,::1", &conf->limit_exempt,
               "limit-exempt", d->limit_exempt_where != NULL ? d->limit_exempt_where : "limit-exempt", p);

@@ -6,10 +6,11 @@
 #include "net.h"
 #include <string.h>
 
-#define SETS   2048u /* a power of two */
-#define WAYS   8u
-#define BURST  10u  /* seconds' worth of handshakes at once */
-#define WINDOW 600u /* seconds that a failed login counts */
+#define SETS    2048u /* a power of two */
+#define WAYS    8u
+#define BURST   10u  /* seconds' worth of handshakes at once */
+#define WINDOW  600u /* seconds that a failed login counts */
+#define SUSPECT 3u   /* failed logins that may be a person's */
 
 struct entry {
     uint8_t key[17]; /* kind, address */
@@ -207,7 +208,7 @@ void gw_limit_handshake_over(struct gw_limiter *l)
 
 /* ---- logins, telling ---- */
 
-void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now)
+void gw_limit_failed_logins(struct gw_limiter *l, const struct sockaddr *addr, unsigned num, uint32_t now)
 {
     struct entry *e = entry_of(l, KIND_ADDRESS, addr, now);
 
@@ -218,7 +219,15 @@ void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr *addr, ui
         e->first = now;
         e->failed = 0;
     }
-    e->failed = e->failed < UINT16_MAX ? (uint16_t)(e->failed + 1) : e->failed;
+    e->failed = (uint16_t)(num < UINT16_MAX - (unsigned)e->failed ? e->failed + num : UINT16_MAX);
+}
+
+unsigned gw_limit_tarpit(struct gw_limiter *l, const struct gw_limit_settings *set,
+                         const struct sockaddr *addr, uint32_t now)
+{
+    const struct entry *e = set->tarpit > 0 ? entry_of(l, KIND_ADDRESS, addr, now) : NULL;
+
+    return e != NULL && failed_now(e, now) >= SUSPECT ? set->tarpit : 0;
 }
 
 bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now)

@@ -15,10 +15,12 @@
 
 /* 0: no limit. */
 struct gw_limit_settings {
-    unsigned per_address, per_network;      /* connections */
-    unsigned rate_network, rate_total;      /* handshakes a second, ten seconds' worth at once */
-    unsigned handshakes;                    /* under way at a time */
-    unsigned failed_logins, tarpit, memory; /* failures in ten minutes; seconds; MiB */
+    unsigned per_address, per_network; /* connections */
+    unsigned rate_network, rate_total; /* handshakes a second, ten seconds' worth at once */
+    unsigned handshakes;               /* under way at a time */
+    unsigned failed_logins;            /* in ten minutes, of an address */
+    unsigned tarpit;                   /* seconds that a suspect waits */
+    unsigned memory;                   /* MiB: for the worker (listener.c) */
 };
 
 enum gw_limit_verdict {
@@ -46,8 +48,11 @@ void gw_limit_leave(struct gw_limiter *l, const struct sockaddr *addr);
 enum gw_limit_verdict gw_limit_handshake(struct gw_limiter *l, const struct gw_limit_settings *set,
                                          const struct sockaddr *addr, uint32_t now);
 void gw_limit_handshake_over(struct gw_limiter *l);
-/* A backend refused a login from addr. */
-void gw_limit_failed_login(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now);
+/* A backend refused so many logins from addr. */
+void gw_limit_failed_logins(struct gw_limiter *l, const struct sockaddr *addr, unsigned num, uint32_t now);
+/* Seconds that addr shall wait: 0 unless three of its logins were refused in ten minutes. */
+unsigned gw_limit_tarpit(struct gw_limiter *l, const struct gw_limit_settings *set,
+                         const struct sockaddr *addr, uint32_t now);
 /* True once for each address and minute: a refusal is logged, a thousand are not. */
 bool gw_limit_tell(struct gw_limiter *l, const struct sockaddr *addr, uint32_t now);
 

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "service.h"
 #include "session.h"
+#include "slab.h"
 #include "worker.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -72,13 +73,29 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
     return fd;
 }
 
+/* What there is no more room in; NULL: there is. A listener that waits does so until memory is a little below
+ * its ceiling; without any session somebody is let in, however high a new configuration stands. */
+static const char *full(const struct gw_listener *l)
+{
+    const struct gw_worker *w = l->w;
+    size_t ceiling = (size_t)w->conf->limits.memory << 20;
+
+    if (w->num_sessions >= w->max_sessions) {
+        return "descriptors";
+    }
+    bool much = gw_slab_in_use() > ceiling - (l->waiting ? ceiling / 16 : 0);
+    return ceiling > 0 && much && w->num_sessions > 0 ? "memory" : NULL;
+}
+
 static void take(struct gw_listener *l)
 {
     struct gw_worker *w = l->w;
+    const char *why = full(l);
 
-    if (w->num_sessions >= w->max_sessions) {
+    if (why != NULL) {
         if (!l->waiting) {
-            GW_LOG(GW_EV_ACCEPT_PAUSED, GW_STR("listener", l->lc->url), GW_U64("sessions", w->num_sessions));
+            GW_LOG(GW_EV_ACCEPT_PAUSED, GW_STR("listener", l->lc->url), GW_U64("sessions", w->num_sessions),
+                   GW_STR("why", why));
         }
         l->waiting = true;
         return;

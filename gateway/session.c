@@ -26,6 +26,7 @@ void gw_turn_end(struct gw_session *s, enum hb_code why)
         return;
     }
     s->ended = true;
+    s->stalled = false;
     s->code = (uint16_t)why;
     s->last_phase = s->phase;
     s->phase = PH_DRAIN;
@@ -151,7 +152,7 @@ static void set_deadline(struct gw_session *s)
     const struct gw_timeouts *t = &s->snap->conf->timeouts;
     uint32_t now = gw_worker_now(s->w);
 
-    if (s->phase == PH_HEADER || s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN) {
+    if (s->phase == PH_HEADER || s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN || s->stalled) {
         return; /* one deadline from their beginning (ATK-29) */
     }
     uint32_t second = now + (s->ps != NULL ? hb_proto_idle_seconds(s->ps) : t->greeting);
@@ -175,7 +176,7 @@ static void set_deadline(struct gw_session *s)
 static void set_reading(struct gw_session *s)
 {
     const struct gw_phase_row *row = &gw_phases[s->phase];
-    bool client = row->client != RD_HOLD && s->client.ask == NULL &&
+    bool client = row->client != RD_HOLD && !s->stalled && s->client.ask == NULL &&
                   (hb_buf_len(&s->client.held) == 0 || row->client == RD_HEADER) &&
                   gw_end_queued(&s->backend) < GW_HIGH_WATER &&
                   gw_end_queued(&s->client) < (size_t)4 * GW_HIGH_WATER;
@@ -247,6 +248,10 @@ void gw_session_deadline(struct gw_session *s)
     struct hb_proto_sink mem;
     struct hb_proto_step step;
 
+    if (s->stalled) {
+        gw_turn_stall_over(s);
+        return;
+    }
     if (s->phase == PH_HEADER) {
         gw_session_kill(s, HB_E_GW_PROXY_HEADER);
         return;
@@ -317,7 +322,7 @@ void gw_session_dismiss(struct gw_session *s)
     gw_turn_settle(s);
 }
 
-/* ---- the beginning ---- */
+/* ---- questions ---- */
 
 uint32_t gw_session_age(const struct gw_session *s)
 {
@@ -339,85 +344,4 @@ void gw_session_addresses(const struct gw_session *s, struct sockaddr_storage *p
     if (uv_tcp_getsockname(&s->client.tcp, (struct sockaddr *)own, &len) != 0) {
         own->ss_family = AF_UNSPEC;
     }
-}
-
-/* It is known who is there: the first word of the session, or its handshake. gw_turn_settle() follows. */
-void gw_turn_begin(struct gw_session *s)
-{
-    const struct gw_listener_conf *lc = s->lc;
-    struct hb_proto_sink mem;
-    enum hb_code why = gw_admit(s);
-
-    if (why != HB_OK && (why == HB_E_GW_DENIED || lc->implicit)) {
-        gw_turn_end(s, why); /* nothing can be said before TLS, and a handshake is what we save */
-        return;
-    }
-    if (lc->implicit && !lc->plain) {
-        s->phase = PH_UPGRADING; /* nothing to flush: gw_turn_settle() begins TLS at once */
-        return;
-    }
-    s->phase =
-        lc->plain ? PH_SECURE : PH_CLEAR; /* plain in: nothing will be secured, and nothing has to be */
-    s->ps = hb_proto_new(lc->proto, &lc->proto_settings, s->w->env);
-    if (s->ps == NULL) {
-        gw_turn_end(s, HB_E_NO_MEMORY);
-        return;
-    }
-    if (why != HB_OK) { /* a refusal in the place of the greeting (R15) */
-        (void)hb_proto_backend_lost(s->ps, false, gw_turn_sink(s, &mem));
-        gw_turn_end(s, why);
-        return;
-    }
-    gw_turn_carry(s, HB_FROM_CLIENT, hb_proto_start(s->ps, gw_turn_sink(s, &mem)), hb_span(NULL, 0));
-}
-
-bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
-{
-    const struct hb_env *env = w->env;
-    struct gw_session *s = env->alloc(env->ctx, sizeof *s);
-    int len = sizeof s->peer;
-
-    if (s == NULL) {
-        return false;
-    }
-    gw_end_init(&s->client, false);
-    gw_end_init(&s->backend, true);
-    s->w = w;
-    s->snap = gw_snapshot_ref(w->snap);
-    s->lc = lc;
-    s->at_line = true;
-    s->id = ++w->stat->sessions * GW_ID_WORKERS + w->id;
-    s->started = (uint32_t)uv_now(&w->loop);
-    if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
-        (void)gw_snapshot_drop(&s->snap); /* the worker has it, too */
-        env->release(env->ctx, s, sizeof *s);
-        return false;
-    }
-    s->client.tcp.data = s;
-    s->client.state = END_OPEN;
-    s->next = w->sessions;
-    s->prev = &w->sessions;
-    if (s->next != NULL) {
-        s->next->prev = &s->next;
-    }
-    w->sessions = s;
-    w->num_sessions++;
-    w->stat->sessions_now = w->num_sessions;
-    if (uv_accept(server, (uv_stream_t *)&s->client.tcp) != 0) {
-        gw_session_kill(s, HB_E_GW_CLIENT_RESET);
-        return true;
-    }
-    if (uv_tcp_getpeername(&s->client.tcp, &s->peer.sa, &len) != 0) {
-        s->peer.sa.sa_family = AF_UNSPEC;
-    }
-    if (gw_nets_hold(&lc->proxies, &s->peer.sa)) {
-        s->phase = PH_HEADER;
-        gw_wheel_set(&w->wheel, &s->timer, gw_worker_now(w) + w->conf->timeouts.handshake);
-        gw_log_session_start(s);
-    } else {
-        gw_log_session_start(s);
-        gw_turn_begin(s);
-    }
-    gw_turn_settle(s);
-    return true;
 }

@@ -58,6 +58,7 @@ struct gw_session {
     bool counted : 1;            /* by the limiter: as a connection */
     bool shaking : 1;            /* ...and as a handshake under way */
     bool linked : 1;             /* the link counts as one of its server's */
+    bool stalled : 1;            /* in the tarpit until the timer goes off: the client is not read */
     bool goodbye_due : 1;        /* the protocol says goodbye in answer to the next command */
     uint16_t code;               /* enum hb_code: why it ended */
 };

@@ -68,20 +68,32 @@ static void relay(struct gw_session *s, enum hb_proto_side from, struct hb_span 
     }
 }
 
-void gw_turn_feed(struct gw_session *s, enum hb_proto_side from, struct hb_span bytes)
+static struct hb_proto_step feed(struct gw_session *s, enum hb_proto_side from, struct hb_span bytes)
 {
     struct hb_proto_sink mem;
+    unsigned before = hb_proto_failed_logins(s->ps);
+    struct hb_proto_step step = hb_proto_feed(s->ps, from, bytes, gw_turn_sink(s, &mem));
+    unsigned failed = hb_proto_failed_logins(s->ps) - before;
 
+    if (failed > 0) {
+        gw_turn_logins_failed(s, failed);
+    }
+    return step;
+}
+
+void gw_turn_feed(struct gw_session *s, enum hb_proto_side from, struct hb_span bytes)
+{
     while (!s->ended && bytes.len > 0) {
         if (s->phase == PH_RELAY) {
             relay(s, from, bytes);
             return;
         }
-        if (gw_phases[s->phase].client != RD_PROTO || hb_buf_len(&end_of(s, from)->held) > 0) {
+        bool stalled = s->stalled && from == HB_FROM_CLIENT;
+        if (stalled || gw_phases[s->phase].client != RD_PROTO || hb_buf_len(&end_of(s, from)->held) > 0) {
             gw_turn_hold(s, end_of(s, from), bytes);
             return;
         }
-        struct hb_proto_step step = hb_proto_feed(s->ps, from, bytes, gw_turn_sink(s, &mem));
+        struct hb_proto_step step = feed(s, from, bytes);
         bytes = hb_span_skip(bytes, step.used);
         if (step.want == HB_WANT_MORE && step.used > 0) {
             continue;
@@ -95,9 +107,8 @@ void gw_turn_feed(struct gw_session *s, enum hb_proto_side from, struct hb_span 
 bool gw_turn_feed_held(struct gw_session *s, enum hb_proto_side from)
 {
     struct gw_end *e = end_of(s, from);
-    struct hb_proto_sink mem;
 
-    if (s->ended || hb_buf_len(&e->held) == 0) {
+    if (s->ended || (s->stalled && from == HB_FROM_CLIENT) || hb_buf_len(&e->held) == 0) {
         return false;
     }
     if (s->phase == PH_RELAY) {
@@ -108,7 +119,7 @@ bool gw_turn_feed_held(struct gw_session *s, enum hb_proto_side from)
     if (gw_phases[s->phase].client != RD_PROTO) {
         return false;
     }
-    struct hb_proto_step step = hb_proto_feed(s->ps, from, hb_buf_span(&e->held), gw_turn_sink(s, &mem));
+    struct hb_proto_step step = feed(s, from, hb_buf_span(&e->held));
     hb_buf_drop(&e->held, s->w->env, step.used);
     if (step.want == HB_WANT_WAIT || (step.want == HB_WANT_MORE && step.used == 0)) {
         return step.used > 0;

@@ -69,6 +69,7 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("backend_signature", signature),
            GW_STR("backend_legacy", secured && hb_tls_is_legacy(b) ? "yes" : ""),
            GW_STR("backend_resumed", secured ? (b->resumed ? "yes" : "no") : ""),
+           GW_U64("failed_logins", s->ps != NULL ? hb_proto_failed_logins(s->ps) : 0),
            GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
            GW_U64("ms", gw_session_age(s)), GW_STR("phase", gw_phases[s->last_phase].name),
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
@@ -109,6 +110,14 @@ void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login
            GW_SPAN("software", login->software.len > 0 ? login->software : hb_span_str("")),
            GW_STR("refused", login->refused ? "yes" : "no"),
            GW_U64("count", login->refused ? s->w->clear_logins_refused : s->w->clear_logins));
+}
+
+void gw_log_failed_login(struct gw_session *s)
+{
+    GW_LOG(GW_EV_LOGIN_FAILED, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
+           GW_STR("listener", s->lc->url), GW_STR("proto", hb_proto_name(s->lc->proto)),
+           GW_STR("mechanism", hb_proto_login_mechanism(s->ps)),
+           GW_STR("backend", gw_upstream_server(s)->text), GW_U64("count", hb_proto_failed_logins(s->ps)));
 }
 
 void gw_log_injection(struct gw_session *s, size_t discarded)

@@ -27,6 +27,8 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);
 void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_span said, bool in_tls);
 /* Somebody logged in without TLS, or tried to (tls = observe, warn). */
 void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login);
+/* The backend refused a login. */
+void gw_log_failed_login(struct gw_session *s);
 /* Bytes behind STARTTLS that are not TLS. discarded: how many were dropped; 0: the session ended for it. */
 void gw_log_injection(struct gw_session *s, size_t discarded);
 void gw_log_backend_unreachable(struct gw_session *s, int uv_status);

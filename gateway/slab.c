@@ -24,7 +24,14 @@ static struct {
 #endif
 static const size_t largest = GW_SLAB_LARGEST;
 
-void *gw_slab_alloc(size_t len)
+static size_t in_use;
+
+size_t gw_slab_in_use(void)
+{
+    return in_use;
+}
+
+static void *take(size_t len)
 {
     if (len == 0 || len > largest) {
         return calloc(1, len > 0 ? len : 1);
@@ -51,11 +58,20 @@ void *gw_slab_alloc(size_t len)
     return p;
 }
 
+void *gw_slab_alloc(size_t len)
+{
+    void *p = take(len);
+
+    in_use += p != NULL ? len : 0;
+    return p;
+}
+
 void gw_slab_free(void *p, size_t len)
 {
     if (p == NULL) {
         return;
     }
+    in_use -= len;
     hb_wipe(p, len);
     if (len == 0 || len > largest) {
         free(p);

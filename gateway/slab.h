@@ -13,6 +13,8 @@
 
 /* len zeroed bytes, or NULL. */
 void *gw_slab_alloc(size_t len);
+/* Bytes that are allocated and not freed, as they were asked for. */
+size_t gw_slab_in_use(void);
 /* Wipes len bytes and keeps them for the next object of that size. p may be NULL. */
 void gw_slab_free(void *p, size_t len);
 

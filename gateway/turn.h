@@ -13,8 +13,15 @@ void gw_turn_free(struct gw_session *s);
 void gw_turn_close_client(struct gw_session *s, bool reset);
 /* The end of every turn: sends what was gathered, moves the session on, starts or stops reading. */
 void gw_turn_settle(struct gw_session *s);
+
+/* ---- session_begin.c ---- */
+
 /* It is known who is there: the first word, or the handshake. */
 void gw_turn_begin(struct gw_session *s);
+/* The backend refused so many logins. */
+void gw_turn_logins_failed(struct gw_session *s, unsigned num);
+/* Its time in the tarpit is over. */
+void gw_turn_stall_over(struct gw_session *s);
 
 /* ---- session_feed.c ---- */
 

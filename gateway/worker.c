@@ -11,6 +11,7 @@
 #include "listener.h"
 #include "log.h"
 #include "session.h"
+#include "slab.h"
 #include "sysenv.h"
 #include "upstream.h"
 #include "upstream_tls.h"
@@ -145,6 +146,7 @@ static void tick(uv_timer_t *timer)
     uint32_t now = gw_worker_now(w);
 
     gw_wheel_turn(&w->wheel, now, timer_fired, NULL);
+    w->stat->memory = gw_slab_in_use();
     if (w->draining) {
         say_goodbyes(w, now);
     }

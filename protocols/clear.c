@@ -1,4 +1,5 @@
-/* clear.c: logins in clear, where a listener watches them before TLS becomes a duty (tls = observe, warn).
+/* clear.c: logins: those in clear, where a listener watches them before TLS becomes a duty (tls = observe,
+ * warn), and those that the backend refused.
  *
  * The gateway is told how somebody logged in and with what program, as far as the program said; never who.
  * Where the protocol has a way, the client is told, too. Nothing of this changes what is allowed. */
@@ -81,6 +82,42 @@ void hb_logged_in(struct hb_proto_session *s)
         s->authenticated = true;
         tell(s, s->mechanism, false);
     }
+}
+
+/* A server in trouble refuses everybody: its word for that (RFC 5530, RFC 2449, RFC 3206, RFC 5804) counts
+ * against nobody. */
+static bool in_trouble(struct hb_span text)
+{
+    static const char *const codes[] = {
+        "[UNAVAILABLE]", "[INUSE]",       "[SYS/TEMP]", "[SYS/PERM]",        "[SERVERBUG]",    "[IN-USE]",
+        "[LIMIT]",       "[LOGIN-DELAY]", "(TRYLATER",  "[PRIVACYREQUIRED]", "(ENCRYPT-NEEDED"};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (hb_has_prefix(text, codes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hb_login_failed(struct hb_proto_session *s, struct hb_span text)
+{
+    while (text.len > 0 && text.p[0] == ' ') {
+        text = hb_span_skip(text, 1);
+    }
+    if (!s->authenticated && !in_trouble(text) && s->failed_logins < UINT16_MAX) {
+        s->failed_logins++;
+    }
+}
+
+unsigned hb_proto_failed_logins(const struct hb_proto_session *s)
+{
+    return s->failed_logins;
+}
+
+const char *hb_proto_login_mechanism(const struct hb_proto_session *s)
+{
+    return names[s->mechanism];
 }
 
 bool hb_warns(const struct hb_proto_session *s)

@@ -210,6 +210,9 @@ static bool replied(struct hb_proto_session *s, uint8_t kind, unsigned code)
     bool ok = code >= 200 && code < 300;
 
     t->reply_due = false;
+    if (code == 481 && (kind == HB_NNTP_USER || kind == HB_NNTP_SASL)) { /* RFC 4643 2.3, 2.4 */
+        hb_login_failed(s, hb_span(NULL, 0));
+    }
     switch ((enum hb_nntp_kind)kind) {
     case HB_NNTP_CAPABILITIES:
         t->list = code == 101;

@@ -410,6 +410,7 @@ static void capa_line(struct hb_proto_session *s, struct hb_span line)
 static enum hb_unit logged_in(struct hb_proto_session *s, struct hb_span line, bool ok)
 {
     if (!ok) {
+        hb_login_failed(s, hb_span_skip(line, 4));
         hb_line_to_client(s, line);
         return HB_UNIT_NEXT;
     }

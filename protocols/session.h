@@ -130,10 +130,11 @@ struct hb_proto_session {
     const struct hb_proto_sink *sink;    /* borrowed during calls */
     struct hb_line client, backend;
     struct hb_replyq queue;
-    struct hb_buf saved;  /* a tag or line that must outlive its unit (or the upgrade: row->carries) */
-    const char *identity; /* borrowed: whom the client's certificate names; NULL: nobody */
-    char *software;       /* owned: what the client says it is, if logins in clear are watched; or NULL */
-    uint16_t why;         /* enum hb_code for HB_UNIT_CLOSE */
+    struct hb_buf saved;    /* a tag or line that must outlive its unit (or the upgrade: row->carries) */
+    const char *identity;   /* borrowed: whom the client's certificate names; NULL: nobody */
+    char *software;         /* owned: what the client says it is, if logins in clear are watched; or NULL */
+    uint16_t why;           /* enum hb_code for HB_UNIT_CLOSE */
+    uint16_t failed_logins; /* refused by the backend */
     uint8_t backend_state;
     uint8_t num_bad;
     uint8_t external;  /* enum hb_external_step: of an exchange under way */
@@ -213,6 +214,8 @@ void hb_login_begins(struct hb_proto_session *s, struct hb_span how);
 void hb_login_refused(struct hb_proto_session *s, struct hb_span how);
 /* The backend took the login: s->authenticated is true from here on. */
 void hb_logged_in(struct hb_proto_session *s);
+/* The backend refused it; text is what it said behind the word or number that says so. */
+void hb_login_failed(struct hb_proto_session *s, struct hb_span text);
 /* True where a client that logged in in clear is to be told. */
 bool hb_warns(const struct hb_proto_session *s);
 /* A reply whose end is text for people; with the warning at its end, if there is to be one and room for it.

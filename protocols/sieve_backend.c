@@ -136,7 +136,7 @@ static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line, st
 }
 
 /* What a command's end changes; true: nobody looks any more. */
-static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok)
+static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok, struct hb_span text)
 {
     struct hb_sieve_state *t = state(s);
 
@@ -146,6 +146,9 @@ static bool command_answered(struct hb_proto_session *s, uint8_t kind, bool ok)
         s->external = HB_EXT_NONE;
     }
     if (!ok) {
+        if (kind == HB_SIEVE_AUTHENTICATE) {
+            hb_login_failed(s, text);
+        }
         return false;
     }
     if (kind == HB_SIEVE_CAPABILITY) {
@@ -199,7 +202,7 @@ static enum hb_unit status(struct hb_proto_session *s, struct hb_span line)
         return out_of_step(s);
     }
     hb_replyq_drop_front(&s->queue, s->env);
-    bool opaque = command_answered(s, kind, ok) && s->queue.num == 0 && !s->bye_due;
+    bool opaque = command_answered(s, kind, ok, rest) && s->queue.num == 0 && !s->bye_due;
     if (ok && kind == HB_SIEVE_AUTHENTICATE) {
         login_to_client(s, line);
     } else {

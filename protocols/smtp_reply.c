@@ -175,6 +175,8 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
         s->external = HB_EXT_NONE;
         if (code == 235) {
             hb_logged_in(s);
+        } else if (code == 535) { /* RFC 4954 6; others are about mechanisms, and a server in trouble */
+            hb_login_failed(s, hb_span(NULL, 0));
         }
         break;
     case HB_SMTP_RSET:

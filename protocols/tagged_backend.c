@@ -27,7 +27,8 @@ bool hb_tagged_busy(const struct hb_proto_session *s)
            (t->backend_literal > 0 || t->streaming || t->backend_continues);
 }
 
-static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb_span status, bool newest)
+static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb_span status,
+                             struct hb_span text, bool newest)
 {
     struct hb_tagged_state *t = state(s);
 
@@ -39,6 +40,9 @@ static void command_answered(struct hb_proto_session *s, uint8_t kind, struct hb
         }
         if (first && hb_warns(s)) {
             hb_say(s, hb_span(NULL, 0), s->row->dialect->texts->alert);
+        }
+        if (hb_span_is(status, "NO")) { /* BAD is no verdict on a password */
+            hb_login_failed(s, text);
         }
     }
     if (kind == HB_KIND_LOGOUT) {
@@ -93,7 +97,7 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
     uint8_t kind = last ? hb_replyq_take(&s->queue, s->env, tag) : 0; /* ACAP has tagged lines in between */
     if (kind != 0) {
         newest = newest && !hb_replyq_last_is(&s->queue, tag); /* not an older command of the same tag */
-        command_answered(s, kind, status, newest);
+        command_answered(s, kind, status, rest, newest);
     }
     s->row->dialect->pass(s, line);
     return HB_UNIT_NEXT;

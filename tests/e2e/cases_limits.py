@@ -4,7 +4,7 @@ import ssl
 import time
 
 from cases_policy import listeners, login_imap, with_server
-from support import Gateway, Line, check, equal, upgrade, wait_port
+from support import Gateway, Line, check, equal, run, upgrade, wait_port
 
 NOBODY = ('--limit-exempt', '192.0.2.0/24')  # loopback counts, too
 
@@ -106,4 +106,114 @@ def handshakes_a_second(w, server):
         inside.close()
 
 
-CASES = [connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second]
+def wrong_login(w, g, scheme, source='127.0.0.1'):
+    """One connection, one wrong password; what was said to it."""
+    c = Line(g.port(scheme), source=source)
+    if scheme.endswith('s'):
+        c.start_tls(w.client_context())
+        c.line()
+    else:
+        c.line()
+        c.send('STLS\r\n' if scheme == 'pop3' else 's STARTTLS\r\n')
+        c.line()
+        c.start_tls(w.client_context())
+    if scheme.startswith('imap'):
+        c.send('a LOGIN joe wrong\r\n')
+        said = c.until('a ')[-1]
+    elif scheme.startswith('pop3'):
+        c.send('USER joe\r\nPASS wrong\r\n')
+        said = c.until('-ERR')[-1]
+    else:
+        c.send('EHLO c\r\nAUTH PLAIN AGpvZQB3cm9uZw==\r\n')
+        said = c.until('535')[-1]
+    c.close()
+    return said
+
+
+@with_server
+def failed_logins_close_the_door(w, server):
+    """GEN-26: the log says from where and how, never who; behind the last one nobody from there comes in."""
+    with Gateway(w, listeners(server, 'imap', 'pop3', 'submissions', 'imaps'), *NOBODY, '--failed-logins-per-address', '4',
+                 '--tarpit', '0') as g:
+        for scheme in ('imap', 'pop3', 'submissions', 'imaps'):
+            wrong_login(w, g, scheme)
+        c = Line(g.port('imap'))
+        equal(c.rest(), b'* BYE [UNAVAILABLE] Backend not available\r\n', 'the door')
+        c.close()
+        wrong_login(w, g, 'imap', source='127.0.0.2')  # somebody else is served
+        told = [(e['peer'].rsplit(':', 1)[0], e['proto'], e['mechanism'], e['count']) for e in g.events('login.failed')]
+        equal(told, [('127.0.0.1', 'imap', 'LOGIN command', 1), ('127.0.0.1', 'pop3', 'USER/PASS', 1),
+                     ('127.0.0.1', 'submission', 'PLAIN', 1), ('127.0.0.1', 'imap', 'LOGIN command', 1),
+                     ('127.0.0.2', 'imap', 'LOGIN command', 1)], 'log')
+        equal(refusals(g), [('GW_LIMIT_LOGINS', '127.0.0.1')], 'told once')
+        check('joe' not in g.log.read_text(), 'a name in the log')
+    with Gateway(w, listeners(server, 'imap'), '--failed-logins-per-address', '1') as g:
+        for _ in range(4):  # loopback is exempt unless somebody says otherwise
+            wrong_login(w, g, 'imap')
+
+
+@with_server
+def tarpit(w, server):
+    """From the third refused login on: not heard for two seconds behind each, and before each greeting; others notice nothing."""
+    control = w.folder / 'tarpit-control'
+    with Gateway(w, listeners(server, 'imap', 'imaps'), *NOBODY, '--tarpit', '2', '--control', control) as g:
+        def stalls():
+            code, out, _ = run([str(w.release_program), 'ctl', '--control', str(control), 'metrics'])
+            return int(out.decode().split('\nhauberk_tarpit_total ')[1].split('\n')[0])
+
+        c = upgrade(w, g.port('imap'), 'imap')
+        for n in range(2):
+            c.send(f'a{n} LOGIN joe wrong\r\n')
+            c.until(f'a{n} NO')
+        equal(stalls(), 0, 'two may be a person')
+        c.send('a3 LOGIN joe wrong\r\na4 LOGIN joe secret\r\n')
+        c.until('a3 NO')
+        start = time.monotonic()
+        equal(stalls(), 1, 'the third')
+        other = Line(g.port('imap'), source='127.0.0.2')
+        other.line()
+        c.send('a5 NOOP\r\n')
+        c.until('a5 ')
+        check(time.monotonic() - start > 0.9, 'it was heard at once')
+        for scheme in ('imap', 'imaps'):
+            start = time.monotonic()
+            late = Line(g.port(scheme))
+            if scheme == 'imaps':
+                late.start_tls(w.client_context())
+            late.line()
+            check(time.monotonic() - start > 0.9, f'{scheme}: greeted at once')
+            late.close()
+        gone = Line(g.port('imap'))  # leaves while it waits
+        gone.close()
+        equal(stalls(), 4, 'times')
+        other.close()
+        c.close()
+
+
+@with_server
+def memory_ceiling(w, server):
+    """Above the ceiling clients wait, in no buffer of ours, and are served when others have gone; nobody is lost."""
+    with Gateway(w, listeners(server, 'imap'), '--memory-per-worker', '2') as g:
+        held = []
+        while not g.events('accept.paused'):
+            check(len(held) < 5000, 'no end of sessions in two megabytes')
+            c = Line(g.port('imap'))
+            c.send('a ' + 'x' * 1500)  # half a line is kept
+            held.append(c)
+            time.sleep(0.0005)
+        equal({e['why'] for e in g.events('accept.paused')}, {'memory'}, 'why')
+        waiting = [Line(g.port('imap')) for _ in range(20)]
+        held[0].line()
+        held[0].send('\r\nb NOOP\r\n')
+        held[0].until('b ')  # who is in is served
+        for c in held:
+            c.close()
+        for c in waiting:
+            check(c.line().startswith('* OK'), 'its turn came')
+            c.close()
+        check(g.events('accept.resumed') != [], 'resumed')
+        check(not [e for e in g.events('session.end') if e['code'] == 'NO_MEMORY'], 'nobody was cut')
+
+
+CASES = [connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second, failed_logins_close_the_door,
+         tarpit, memory_ceiling]

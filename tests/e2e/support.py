@@ -202,8 +202,8 @@ class Gateway:
 class Line:
     """A client that speaks lines over a socket, and can turn it into TLS."""
 
-    def __init__(self, port, timeout=15):
-        self.sock = socket.create_connection(('127.0.0.1', port), timeout)
+    def __init__(self, port, timeout=15, source='0.0.0.0'):
+        self.sock = socket.create_connection(('127.0.0.1', port), timeout, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.transcript = b'', []
 

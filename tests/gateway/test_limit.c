@@ -30,9 +30,10 @@ static const struct gw_limit_settings limits = {.per_address = 2,
                                                 .rate_network = 1,
                                                 .rate_total = 2,
                                                 .handshakes = 100,
-                                                .failed_logins = 3};
+                                                .failed_logins = 4,
+                                                .tarpit = 7};
 
-enum op { ENTER, LEAVE, SHAKE, OVER, FAILED, TELL };
+enum op { ENTER, LEAVE, SHAKE, OVER, FAILED, TARPIT, TELL };
 
 static void rows_in_order(void **state)
 {
@@ -41,7 +42,7 @@ static void rows_in_order(void **state)
         uint32_t now;
         enum op op;
         const char *addr;
-        int want; /* verdict, or TELL's answer */
+        int want; /* verdict, seconds, or TELL's answer */
     } rows[] = {
         /* two of an address, three of its network */
         {100, ENTER, "192.0.2.1", GW_LIMIT_PASS},
@@ -73,13 +74,19 @@ static void rows_in_order(void **state)
         {201, SHAKE, "198.51.100.1", GW_LIMIT_PASS},
         {201, SHAKE, "198.51.100.1", GW_LIMIT_RATE},
         {201, SHAKE, "203.0.113.1", GW_LIMIT_PASS},
-        /* three failed logins in ten minutes */
+        /* four failed logins in ten minutes; who had three waits */
         {300, FAILED, "203.0.113.9", 0},
         {300, FAILED, "203.0.113.9", 0},
-        {300, ENTER, "203.0.113.9", GW_LIMIT_PASS},
+        {300, TARPIT, "203.0.113.9", 0},
         {310, FAILED, "203.0.113.9", 0},
+        {310, TARPIT, "203.0.113.9", 7},
+        {310, TARPIT, "203.0.113.8", 0},
+        {320, ENTER, "203.0.113.9", GW_LIMIT_PASS},
+        {330, FAILED, "203.0.113.9", 0},
         {899, ENTER, "203.0.113.9", GW_LIMIT_LOGINS},
         {899, ENTER, "203.0.113.8", GW_LIMIT_PASS},
+        {899, TARPIT, "203.0.113.9", 7},
+        {900, TARPIT, "203.0.113.9", 0},
         {900, ENTER, "203.0.113.9", GW_LIMIT_PASS},
         /* told once a minute */
         {1000, TELL, "192.0.2.1", 1},
@@ -108,7 +115,10 @@ static void rows_in_order(void **state)
             gw_limit_handshake_over(l);
             break;
         case FAILED:
-            gw_limit_failed_login(l, (const struct sockaddr *)&a, rows[i].now);
+            gw_limit_failed_logins(l, (const struct sockaddr *)&a, 1, rows[i].now);
+            break;
+        case TARPIT:
+            got = (int)gw_limit_tarpit(l, &limits, (const struct sockaddr *)&a, rows[i].now);
             break;
         case TELL:
             got = gw_limit_tell(l, (const struct sockaddr *)&a, rows[i].now);

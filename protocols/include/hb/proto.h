@@ -142,5 +142,10 @@ struct hb_proto_step hb_proto_bye(struct hb_proto_session *s, enum hb_code why, 
 unsigned hb_proto_idle_seconds(const struct hb_proto_session *s);
 /* True once the client is logged in, as far as we saw. */
 bool hb_proto_authenticated(const struct hb_proto_session *s);
+/* Logins that the backend refused so far, as far as we saw: wrong passwords and the like, not a server that
+ * is in trouble. At most 65535. */
+unsigned hb_proto_failed_logins(const struct hb_proto_session *s);
+/* How the last login was tried: hb_proto_login's mechanism. */
+const char *hb_proto_login_mechanism(const struct hb_proto_session *s);
 
 #endif
