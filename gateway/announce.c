@@ -30,14 +30,14 @@ static void collect(const struct gw_session *s, struct gw_proxy_facts *f)
     const struct hb_tls_info *t = hb_tls_info(s->client.tls);
 
     f->alpn = t->alpn > 0 ? hb_tls_config_alpn(s->lc->tls, t->alpn - 1u) : NULL;
-    f->sni = s->sni;
+    f->sni = gw_facts_sni(s);
     f->tls = true;
     f->version = hb_tls_version_name(t->version);
     f->cipher = hb_tls_suite_name(t->suite);
     f->group = hb_tls_group_name(t->group);
     f->client_cert = t->peer_certificate;
     f->verified = t->peer_certificate && s->lc->client_verified;
-    f->client_name = s->identity;
+    f->client_name = gw_facts_identity(s);
 }
 
 bool gw_announce_write(struct gw_session *s)

@@ -73,7 +73,7 @@ static void introduce(struct gw_session *s, struct gw_dial *d)
     c->dest_addr = d->dest[0] != 0 ? d->dest : NULL;
     c->tls = s->client.tls != NULL;
     c->session = d->id;
-    c->sni = s->sni;
+    c->sni = gw_facts_sni(s);
     c->ttl = TTL;
     d->set.client = c;
 }

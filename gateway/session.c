@@ -56,8 +56,7 @@ void gw_turn_free(struct gw_session *s)
     hb_buf_clear(&s->client.held, env);
     hb_buf_clear(&s->backend.held, env);
     env->release(env->ctx, s->announced, sizeof *s->announced);
-    env->release(env->ctx, s->sni, s->sni != NULL ? strlen(s->sni) + 1 : 0);
-    env->release(env->ctx, s->identity, s->identity != NULL ? strlen(s->identity) + 1 : 0);
+    gw_facts_free(s);
     struct gw_snapshot *snap = s->snap;
     env->release(env->ctx, s, sizeof *s);
     gw_worker_session_gone(w, snap);

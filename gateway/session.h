@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "end.h"
+#include "facts.h"
 #include "phase.h"
 #include "proxyhdr.h"
 #include "wheel.h"
@@ -36,8 +37,7 @@ struct gw_session {
     struct gw_session *next, **prev;   /* the worker's list */
     struct gw_timer timer;
     uint64_t id;
-    char *identity;              /* owned: whom the client's certificate names; NULL: nobody */
-    char *sni;                   /* owned; NULL without server_name */
+    struct gw_facts *facts;      /* owned, or NULL: facts.h */
     uint32_t started;            /* the loop's clock in milliseconds, its low half: gw_session_age() */
     uint32_t dialed;             /* the supervisor's number for the link it makes; 0: none */
     uint32_t shook;              /* milliseconds from the start to the first byte of the client's handshake */

@@ -133,6 +133,7 @@ void gw_session_backend_ready(struct gw_session *s, struct hb_span greeting, str
     struct hb_proto_sink mem;
 
     s->backend_handshake = false;
+    gw_facts_stage(s, GW_STAGE_BACKEND);
     gw_upstream_good(s);
     gw_turn_carry(s, HB_FROM_BACKEND, hb_proto_backend_open(s->ps, gw_turn_sink(s, &mem)), hb_span(NULL, 0));
     gw_turn_feed(s, HB_FROM_BACKEND, greeting);

@@ -14,32 +14,16 @@
 
 /* ---- TLS ---- */
 
-static void note_server_name(struct gw_session *s)
+static void note_names(struct gw_session *s, bool secured)
 {
-    char name[256];
+    char sni[256];
+    char identity[256] = "";
 
-    hb_tls_server_name(s->client.tls, name, sizeof name);
-    size_t len = strlen(name);
-    if (len > 0 && len < 255 && s->sni == NULL) {
-        s->sni = s->w->env->alloc(s->w->env->ctx, len + 1);
-        if (s->sni != NULL) { /* without memory the log line has no name: no reason to end a session */
-            memcpy(s->sni, name, len + 1);
-        }
+    hb_tls_server_name(s->client.tls, sni, sizeof sni);
+    if (secured) {
+        hb_tls_peer_identity(s->client.tls, identity, sizeof identity);
     }
-}
-
-static void note_identity(struct gw_session *s)
-{
-    char name[256];
-
-    hb_tls_peer_identity(s->client.tls, name, sizeof name);
-    size_t len = strlen(name);
-    if (len > 0 && s->identity == NULL) {
-        s->identity = s->w->env->alloc(s->w->env->ctx, len + 1);
-        if (s->identity != NULL) {
-            memcpy(s->identity, name, len + 1);
-        }
-    }
+    gw_facts_names(s, sni, identity);
 }
 
 static void secured(struct gw_session *s)
@@ -47,8 +31,8 @@ static void secured(struct gw_session *s)
     struct hb_proto_sink mem;
     struct hb_proto_step step;
 
-    note_server_name(s);
-    note_identity(s);
+    note_names(s, true);
+    gw_facts_stage(s, GW_STAGE_SECURED);
     s->phase = PH_SECURE;
     gw_admit_handshake_over(s);
     gw_stat_handshake(s);
@@ -69,7 +53,7 @@ static void tls_failed(struct gw_session *s, const struct hb_tls_event *event)
 {
     enum hb_code why = event->code;
 
-    note_server_name(s);
+    note_names(s, false);
     if (why == HB_E_TLS_NOT_TLS && !s->lc->implicit) {
         why = HB_E_PROTO_INJECTION; /* behind STARTTLS, in its segment or the next (ATK-01) */
         gw_log_injection(s, 0);

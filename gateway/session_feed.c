@@ -72,9 +72,13 @@ static struct hb_proto_step feed(struct gw_session *s, enum hb_proto_side from, 
 {
     struct hb_proto_sink mem;
     unsigned before = hb_proto_failed_logins(s->ps);
+    bool outside = !hb_proto_authenticated(s->ps);
     struct hb_proto_step step = hb_proto_feed(s->ps, from, bytes, gw_turn_sink(s, &mem));
     unsigned failed = hb_proto_failed_logins(s->ps) - before;
 
+    if (outside && hb_proto_authenticated(s->ps)) {
+        gw_facts_stage(s, GW_STAGE_LOGIN);
+    }
     if (failed > 0) {
         gw_turn_logins_failed(s, failed);
     }

@@ -27,6 +27,46 @@ void gw_log_session_start(struct gw_session *s)
            GW_STR("listener", s->lc->url));
 }
 
+static const char *or_none(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+static const char *client_cert(const struct gw_session *s)
+{
+    const char *name = gw_facts_identity(s);
+    const struct hb_tls_info *t = s->client.tls != NULL ? hb_tls_info(s->client.tls) : NULL;
+
+    return name != NULL ? name : t != NULL && t->suite != 0 && t->peer_certificate ? "unnamed" : "";
+}
+
+/* When a stage was reached: milliseconds behind the client's coming. Left out if it was not. */
+static struct gw_field stage(const struct gw_session *s, const char *key, enum gw_stage stage)
+{
+    uint32_t when = gw_facts_when(s, stage);
+
+    return when > 0 ? GW_U64(key, when - 1) : GW_STR(key, "");
+}
+
+/* Who ended it, as far as the reason tells: faults of somebody's are that one's doing. */
+static const char *closed_by(enum hb_code code)
+{
+    switch ((int)code) {
+    case HB_E_GW_CLIENT_GONE:
+    case HB_E_GW_CLIENT_RESET:
+    case HB_E_TLS_TRUNCATED:
+    case HB_E_TLS_PEER_ALERT:
+    case HB_E_PROTO_QUIT:
+        return "client";
+    case HB_E_GW_BACKEND_CLOSED:
+    case HB_E_GW_BACKEND_RESET:
+    case HB_E_PROTO_BACKEND_LOST:
+        return "backend";
+    default:
+        return "hauberk";
+    }
+}
+
 void gw_log_session_end(struct gw_session *s)
 {
     const struct hb_tls_info *t = s->client.tls != NULL ? hb_tls_info(s->client.tls) : NULL;
@@ -47,17 +87,14 @@ void gw_log_session_end(struct gw_session *s)
     }
     GW_LOG(GW_EV_SESSION_END, GW_U64("id", s->id), GW_STR("peer", gw_peer_text(s, (char[GW_PEER_TEXT]){0})),
            GW_STR("listener", s->lc->url), GW_STR("proto", hb_proto_name(s->lc->proto)),
-           GW_STR("sni", s->sni != NULL ? s->sni : ""), GW_STR("alpn", alpn != NULL ? alpn : ""),
+           GW_STR("sni", or_none(gw_facts_sni(s))), GW_STR("alpn", alpn != NULL ? alpn : ""),
            GW_STR("version", version ? hb_tls_version_name(t->version) : "none"),
            GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
            GW_STR("group", suite ? hb_tls_group_name(t->group) : ""),
            GW_STR("signature", suite && t->sigalg != 0 ? hb_tls_sigalg_name(t->sigalg) : ""),
            GW_STR("legacy", suite && hb_tls_is_legacy(t) ? "yes" : ""), /* PRO-03 */
            GW_STR("resumed", suite ? (t->resumed ? "yes" : "no") : ""),
-           GW_STR("retried", suite && t->retried ? "yes" : ""),
-           GW_STR("client_cert", s->identity != NULL            ? s->identity
-                                 : suite && t->peer_certificate ? "unnamed"
-                                                                : ""),
+           GW_STR("retried", suite && t->retried ? "yes" : ""), GW_STR("client_cert", client_cert(s)),
            GW_STR("backend", gw_upstream_server(s)->text),
            GW_STR("backend_tls", s->lc->backend_tls == NULL ? ""
                                  : secured                  ? hb_tls_version_name(b->version)
@@ -71,7 +108,9 @@ void gw_log_session_end(struct gw_session *s)
            GW_STR("backend_resumed", secured ? (b->resumed ? "yes" : "no") : ""),
            GW_U64("failed_logins", s->ps != NULL ? hb_proto_failed_logins(s->ps) : 0),
            GW_U64("bytes_in", s->client.taken), GW_U64("bytes_out", s->backend.taken),
-           GW_U64("ms", gw_session_age(s)), GW_STR("phase", gw_phases[s->last_phase].name),
+           stage(s, "tls_ms", GW_STAGE_SECURED), stage(s, "backend_ms", GW_STAGE_BACKEND),
+           stage(s, "login_ms", GW_STAGE_LOGIN), GW_U64("ms", gw_session_age(s)),
+           GW_STR("closed_by", closed_by(code)), GW_STR("phase", gw_phases[s->last_phase].name),
            GW_STR("alert", alert), GW_STR("code", hb_err_name(code)), GW_STR("why", hb_err_sentence(code)));
 }
 
@@ -89,8 +128,8 @@ size_t gw_session_line(const struct gw_session *s, char *dst, size_t cap)
         GW_U64("seconds", gw_session_age(s) / 1000),
         GW_STR("version", suite ? hb_tls_version_name(t->version) : "none"),
         GW_STR("suite", suite ? hb_tls_suite_name(t->suite) : ""),
-        GW_STR("sni", s->sni != NULL ? s->sni : ""),
-        GW_STR("client_cert", s->identity != NULL ? s->identity : ""),
+        GW_STR("sni", or_none(gw_facts_sni(s))),
+        GW_STR("client_cert", or_none(gw_facts_identity(s))),
         GW_STR("backend", backend ? gw_upstream_server(s)->text : "none"),
         GW_U64("bytes_in", s->client.taken),
         GW_U64("bytes_out", s->backend.taken),

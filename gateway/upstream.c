@@ -21,7 +21,7 @@ const struct gw_server *gw_upstream_server(const struct gw_session *s)
 
 static bool choose(struct gw_session *s)
 {
-    unsigned i = gw_pool_choose(s->lc->pool, s->sni, &s->peer.sa, s->tried, gw_worker_now(s->w));
+    unsigned i = gw_pool_choose(s->lc->pool, gw_facts_sni(s), &s->peer.sa, s->tried, gw_worker_now(s->w));
 
     if (i == GW_POOL_NOBODY) {
         return false;

@@ -103,6 +103,44 @@ def control_socket_tells_the_same(w, server):
         equal(answers[-1], (0, b'serving\n', b''), 'health')
 
 
+@with_server
+def log_line_of_a_session(w, server):
+    """Who, how protected, where to, when each stage was reached, who ended it."""
+    with Gateway(w, listeners(server, 'imap', 'pop3s', 'submissions')) as g:
+        c = upgrade(w, g.port('imap'), 'imap')
+        login_imap(c)
+        c.send('b LOGOUT\r\n')
+        c.rest()
+        c.close()
+        e = g.session()
+        equal([e[k] for k in ('proto', 'sni', 'version', 'resumed', 'phase', 'closed_by')],
+              ['imap', 'mail.test', 'TLSv1.3', 'no', 'relay', 'backend'], 'facts')
+        check(0 <= e['tls_ms'] <= e['backend_ms'] <= e['login_ms'] <= e['ms'], f'stages: {e}')
+        check(e['peer'].startswith('127.0.0.1:') and e['backend'].endswith(str(server.port['imap'])), f'{e}')
+        check(e['suite'] and e['group'] and e['bytes_in'] > 0 and e['bytes_out'] > 0, f'{e}')
+        c = Line(g.port('pop3s'))  # no login: no such stage; the client goes
+        context = w.client_context()
+        context.set_alpn_protocols(['pop3'])
+        c.start_tls(context)
+        c.line()
+        c.send('CAPA\r\n')
+        c.until('.')
+        c.sock.unwrap()
+        c.close()
+        e = g.session(proto='pop3')
+        check('login_ms' not in e and e['backend_ms'] >= e['tls_ms'], f'{e}')
+        equal([e['alpn'], e['closed_by'], e['failed_logins']], ['pop3', 'client', 0], 'who closed')
+        c = Line(g.port('submissions'))  # no handshake, no stage
+        c.send('EHLO x\r\n')
+        c.rest()
+        c.close()
+        end = time.monotonic() + 10
+        while not (found := [e for e in g.events('session.end') if e['code'] == 'TLS_NOT_TLS']) and time.monotonic() < end:
+            time.sleep(0.05)
+        check(found and not {'tls_ms', 'backend_ms', 'login_ms', 'sni'} & set(found[0]), f'{found}')
+        equal(found[0]['closed_by'], 'hauberk', 'who closed')
+
+
 def rows(out):
     """The lines of `hauberk ctl sessions`."""
     return [dict(f.split('=', 1) for f in line.split(' ')) for line in out.decode().splitlines()]
@@ -156,4 +194,5 @@ def sessions_listed_and_ended(w, server):
             c.close()
 
 
-CASES = [metrics_agree_with_the_log, control_socket_tells_the_same, sessions_listed_and_ended]
+CASES = [metrics_agree_with_the_log, control_socket_tells_the_same, log_line_of_a_session,
+         sessions_listed_and_ended]
