@@ -67,8 +67,8 @@ class Cell:
 
     @property
     def login(self):
-        """Whether this protocol wants one; port 25 and LMTP do not."""
-        return self.proto not in ('smtp', 'lmtp')
+        """Whether there is to be one; on port 25 and for LMTP as a rule not."""
+        return self.proto not in ('smtp', 'lmtp') or (self.proto, self.leg) in self.server.logins
 
     def write(self, name, text, mode=0o600):
         path = self.folder / name

@@ -1,15 +1,19 @@
-"""Clients of the mail matrix that are libraries: Python's in this process, others' in small programs of ours (peers/)."""
+"""Clients of the mail matrix that are libraries: Python's in this process, others' in small programs of ours
+(peers/mail/), which are all called PROTOCOL starttls|implicit PORT CA FILE LOGIN and say there what they do."""
 import imaplib
 import nntplib
 import platform
+import pathlib
 import poplib
+import shutil
 import smtplib
 import warnings
 
-from harness import check
+from harness import Failure, check
 from mail_cells import GROUP, PASSWORD, RECIPIENT, SENDER, USER
-from mail_tools import Client
+from mail_tools import Client, must
 
+PEERS = pathlib.Path(__file__).resolve().parent / 'peers/mail'
 warnings.filterwarnings('ignore', category=DeprecationWarning)
 
 
@@ -19,7 +23,7 @@ class Python(Client):
     def version(self):
         return platform.python_version()
 
-    def lacks(self, proto, front):
+    def lacks(self, proto, front, server, leg):
         if (proto, front) == ('lmtp', 'implicit'):
             return 'smtplib.LMTP has no TLS from the first byte'
         return None
@@ -82,5 +86,85 @@ class Python(Client):
         c.quit()
 
 
+class Program(Client):
+    """argv and env run it."""
+    env = {}
+
+    def argv(self, cell):
+        raise NotImplementedError
+
+    def call(self, cell, file):
+        must([*self.argv(cell), cell.proto, cell.front, cell.port, cell.ca, file, f'{USER}:{PASSWORD}' if cell.login else ''], env=self.env)
+
+    def imap(self, cell):
+        self.call(cell, cell.folder / 'mail')
+        cell.same((cell.folder / 'mail').read_bytes(), 'fetched')
+
+    pop3 = imap
+
+    def smtp(self, cell):
+        self.call(cell, cell.write('mail', cell.message))
+
+    submission = lmtp = smtp
+
+    def nntp(self, cell):
+        path = cell.write('article', cell.message)
+        self.call(cell, path)
+        cell.same(path.read_bytes(), 'the article')
+
+
+class Go(Program):
+    name, protocols = 'Go', ('pop3', 'smtp', 'submission', 'nntp')
+
+    def prepare(self, world):
+        self.program = world.build / 'mail-go'
+        must(['go', 'build', '-o', self.program, PEERS / 'mail.go'],
+             env={'GOCACHE': str(world.build / 'go-cache'), 'GO111MODULE': 'off', 'CGO_ENABLED': '0'}, seconds=200)
+
+    def argv(self, cell):
+        return [self.program]
+
+    def version(self):
+        return must(['go', 'version']).decode().split()[2]
+
+
+class Node(Program):
+    """imapflow for IMAP, nodemailer for the others."""
+    name, protocols = 'Node', ('imap', 'smtp', 'submission', 'lmtp')
+    modules = ('imapflow@1.0.188', 'nodemailer@6.10.1')
+
+    def prepare(self, world):
+        self.env = {'MODULES': str(world.build / 'node')}
+        if not shutil.which('npm'):
+            return 'there is no npm, and Debian has neither imapflow nor a nodemailer of today'
+        done = world.build / 'node/complete'
+        if not done.exists() or done.read_text() != str(self.modules):
+            (world.build / 'node').mkdir(exist_ok=True)
+            try:
+                must(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', world.build / 'node', *self.modules],
+                     seconds=120)
+            except Failure as e:
+                return f'npm installs nothing here ({str(e).splitlines()[-1][:100]})'
+            done.write_text(str(self.modules))
+        return None
+
+    def argv(self, cell):
+        return ['node', PEERS / 'mail.js']
+
+    def version(self):
+        return must(['node', '--version']).decode().strip() + ' (' + ', '.join(self.modules).replace('@', ' ') + ')'
+
+
+class Perl(Program):
+    """Net::SMTP, Net::POP3, Net::NNTP of Perl itself; Mail::IMAPClient."""
+    name, packages, protocols = 'Perl', ('libmail-imapclient-perl',), ('imap', 'pop3', 'smtp', 'submission', 'nntp')
+
+    def argv(self, cell):
+        return ['perl', PEERS / 'mail.pl']
+
+    def version(self):
+        return must(['perl', '-e', 'print $^V']).decode()
+
+
 def clients():
-    return [Python()]
+    return [Python(), Go(), Node(), Perl()]

@@ -16,6 +16,7 @@ import mail_lines
 import mail_programs
 import mail_servers
 import mail_tools
+import mail_trees
 from harness import Failure, World
 from mail_cells import FRONTS, LEGS, NAMES, PROTOCOLS, run_cell
 from table import Table
@@ -42,7 +43,7 @@ def left_out(front, leg, everything):
 
 
 def try_cell(table, world, row, server, leg, later):
-    why = row.client.broken or row.client.lacks(row.proto, row.front)
+    why = row.client.broken or row.client.lacks(row.proto, row.front, server.name, leg)
     if why or later:
         table.put(row, server, leg, 'n.a.' if why else '-', f'{row.client.name}: {why}')
         return
@@ -51,8 +52,9 @@ def try_cell(table, world, row, server, leg, later):
         table.put(row, server, leg, 'ok')
     except Failure as e:
         table.put(row, server, leg, 'FAIL', str(e))
-    except Exception:  # a cell that breaks is a cell that fails; the others still run
-        table.put(row, server, leg, 'FAIL', traceback.format_exc(limit=-1))
+    except Exception as e:  # a cell that breaks is a cell that fails; the others still run
+        where = traceback.extract_tb(e.__traceback__)[-1]
+        table.put(row, server, leg, 'FAIL', f'{e!r} at {where.filename}:{where.lineno}')
 
 
 def run_server(table, world, rows, server, everything):
@@ -97,7 +99,7 @@ def main():
     world = World(args.gateway, args.gateway)
     world.build = harness.pathlib.Path(args.build).resolve()
     world.build.mkdir(parents=True, exist_ok=True)
-    servers = mail_servers.servers()
+    servers = [*mail_servers.servers(), mail_trees.Exim(), mail_trees.Cyrus(), mail_trees.Courier()]
     used = [c for c in clients() if not args.client or c.name in args.client]
     rows = [Row(p, c, f) for p in args.proto or PROTOCOLS for c in used if p in c.protocols for f in FRONTS]
     try:

@@ -19,6 +19,7 @@ class Server:
     name, packages = '', ()
     ports, broken = {}, None  # broken: why nothing of it can be tried
     log = None  # a file
+    logins = set()  # (protocol, leg) with a login where others have none
 
     def begin(self, world):
         """Starts it, or keeps the reason why not. As Debian has them, servers want to be root at first."""

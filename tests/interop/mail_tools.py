@@ -1,5 +1,14 @@
 """Clients of the mail matrix that are programs of their own: fetchers, senders, mail readers. Each is told everything on
 its command line or in a file of the cell's folder; what one cannot do has its reason here."""
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+
 from harness import check
 from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
 from support import run
@@ -14,7 +23,7 @@ class Client:
     def prepare(self, world):
         return None
 
-    def lacks(self, proto, front):
+    def lacks(self, proto, front, server, leg):
         return self.no_starttls if front == 'starttls' else self.no_implicit
 
     def version(self):
@@ -35,6 +44,11 @@ def must(argv, data=b'', seconds=60, env=None):
 class Curl(Client):
     name, packages = 'curl', ('curl',)
     protocols = ('imap', 'pop3', 'smtp', 'submission')
+
+    def lacks(self, proto, front, server, leg):
+        if (proto, front, server, leg) == ('imap', 'starttls', 'Courier', 'plain'):
+            return 'in TLS it still obeys the LOGINDISABLED from before, unless AUTH= is listed; Courier lists none in clear'
+        return None
 
     def curl(self, cell, path, *options, login=True):
         scheme = cell.scheme.replace('submission', 'smtp')
@@ -210,5 +224,71 @@ class SNail(Client):
     submission = smtp
 
 
+class NeoMutt(Client):
+    """Sends from the command line; reads a mailbox on a terminal of ours, with its keys pushed beforehand."""
+    name, packages, protocols = 'neomutt', ('neomutt',), ('imap', 'pop3', 'smtp', 'submission')
+
+    def settings(self, cell, *more):
+        return cell.write('neomuttrc', '\n'.join([
+            'set ssl_starttls = yes', 'set ssl_force_tls = yes', f'set ssl_ca_certificates_file = "{cell.ca}"', 'set ssl_verify_host = yes',
+            'set ssl_verify_dates = yes', f'set from = "{SENDER}"', 'unset copy', 'unset wait_key',
+            'set quit = yes', 'unset mark_old', 'set delete = no', 'unset confirm_append', 'set folder = ""', 'unset pipe_decode', *more]) + '\n')
+
+    def imap(self, cell):
+        scheme = {'imap': 'imap', 'imaps': 'imaps', 'pop3': 'pop', 'pop3s': 'pops'}[cell.scheme]
+        rc = self.settings(cell, f'set imap_pass = "{PASSWORD}"', f'push "<first-entry><pipe-message>cat > {cell.folder}/mail<enter><exit>"')
+        on_a_terminal(['neomutt', '-n', '-R', '-F', str(rc), '-f', f'{scheme}://{USER}:{PASSWORD}@localhost:{cell.port}/'],
+                      {'HOME': str(cell.folder), 'TERM': 'xterm', 'LC_ALL': 'C.UTF-8'})
+        cell.same((cell.folder / 'mail').read_bytes(), 'piped')
+
+    pop3 = imap
+
+    def smtp(self, cell):
+        who = f'{USER}:{PASSWORD}@' if cell.login else ''
+        rc = self.settings(cell, f'set smtp_url = "{"smtps" if cell.implicit else "smtp"}://{who}localhost:{cell.port}/"',
+                           *(['set smtp_authenticators = "plain"'] if cell.login else []))
+        must(['neomutt', '-n', '-F', rc, '-s', cell.subject, '--', RECIPIENT], cell.body.replace(b'\r\n', b'\n'),
+             env={'HOME': str(cell.folder), 'LC_ALL': 'C.UTF-8'})
+
+    submission = smtp
+
+
+def on_a_terminal(argv, env, seconds=30):
+    """Runs a program that insists on one; what it paints is only told when it does not end well."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 120, 0, 0))
+    p = subprocess.Popen(argv, stdin=its, stdout=its, stderr=its, env={**os.environ, **env}, start_new_session=True)
+    os.close(its)
+    painted, end = b'', time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            if select.select([ours], [], [], 0.2)[0]:
+                painted += os.read(ours, 65536)
+            elif p.poll() is not None:
+                break
+    except OSError:  # its end of the terminal is closed
+        pass
+    finally:
+        os.close(ours)
+        try:
+            code = p.wait(max(0.1, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            p.kill()
+            code = p.wait()
+    check(code == 0, f'{argv[0]} ended with {code}: {painted[-600:]!r}')
+
+
+class SieveConnect(Client):
+    name, packages, protocols = 'sieve-connect', ('sieve-connect',), ('sieve',)
+    no_implicit = 'it always asks for STARTTLS'
+
+    def sieve(self, cell):
+        common = ['sieve-connect', '-s', 'localhost', '-p', cell.port, '-u', USER, '--passwordfd', '0', '--tlscafile', cell.ca, '--noclearauth',
+                  '--noclearchan', '--authmech', 'PLAIN', '--remotesieve', cell.subject, '--localsieve']
+        must([*common, cell.write('script', cell.script), '--upload'], PASSWORD.encode() + b'\n')
+        must([*common, cell.folder / 'back', '--download'], PASSWORD.encode() + b'\n')
+        cell.check_text((cell.folder / 'back').read_bytes(), cell.script, 'the script')
+
+
 def clients():
-    return [Curl(), Swaks(), Mbsync(), Fetchmail(), Getmail(), Msmtp(), Mpop(), SNail()]
+    return [Curl(), Swaks(), Mbsync(), Fetchmail(), Getmail(), Msmtp(), Mpop(), SNail(), NeoMutt(), SieveConnect()]
