@@ -53,7 +53,7 @@ static void wait(struct gw_session *s)
     unsigned greeting = s->w->conf->timeouts.greeting;
 
     patience = hb_peer_facts(s->dial->peer)->greeted || patience < greeting ? patience : greeting;
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + patience);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, patience));
 }
 
 static void introduce(struct gw_session *s, struct gw_dial *d)
@@ -98,7 +98,7 @@ static void take(struct gw_session *s, struct hb_peer_step step, struct hb_span 
     case HB_PEER_UPGRADE:
         gw_end_flush(&s->backend, s->w, s->w->out_backend); /* what was said in clear leaves in clear */
         s->dial->handshake = true;
-        gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->w->conf->timeouts.handshake);
+        gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->w->conf->timeouts.handshake));
         gw_upstream_tls_begin(s);
         break;
     case HB_PEER_READY:

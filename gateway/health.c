@@ -144,14 +144,14 @@ static void good(struct gw_check *c)
         hb_tls_close(c->tls, &c->w->sealed_backend);
         send_sealed(c);
     }
-    c->deadline = gw_worker_now(c->w) + GOODBYE_SECONDS; /* its answer is read, its end awaited */
+    c->deadline = gw_worker_in(c->w, GOODBYE_SECONDS); /* its answer is read, its end awaited */
 }
 
 static void begin_tls(struct gw_check *c);
 
 static void take(struct gw_check *c, struct hb_peer_step step)
 {
-    c->silent_at = gw_worker_now(c->w) + hb_peer_patience(c->peer);
+    c->silent_at = gw_worker_in(c->w, hb_peer_patience(c->peer));
     switch (step.want) {
     case HB_PEER_MORE:
         break;
@@ -341,7 +341,7 @@ static void begin(struct gw_worker *w, const struct gw_listener_conf *lc, unsign
     c->w = w;
     c->lc = lc;
     c->server = server;
-    c->deadline = gw_worker_now(w) + w->conf->timeouts.connect;
+    c->deadline = gw_worker_in(w, w->conf->timeouts.connect);
     c->silent_at = UINT32_MAX;
     c->next = w->checks;
     c->prev = &w->checks;

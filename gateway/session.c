@@ -30,7 +30,7 @@ void gw_turn_end(struct gw_session *s, enum hb_code why)
     s->code = (uint16_t)why;
     s->last_phase = s->phase;
     s->phase = PH_DRAIN;
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.flush);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->snap->conf->timeouts.flush));
 }
 
 void gw_turn_free(struct gw_session *s)
@@ -106,7 +106,7 @@ static void client_shut(uv_shutdown_t *req, int status)
     }
     /* The peer reads our last bytes, an alert perhaps, before it closes; a close now could turn into a reset
      * that takes them from it (ALR-06, GEN-20). */
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.linger);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->snap->conf->timeouts.linger));
 }
 
 /* Our side of the backend link ends, cleanly: behind close_notify if there is TLS on it. */
@@ -146,22 +146,27 @@ static void drain(struct gw_session *s)
 
 /* ---- the end of a turn ---- */
 
+/* The link is open and its greeting is not complete. */
+static bool awaits_greeting(const struct gw_session *s)
+{
+    return s->await_greeting && s->backend.state == END_OPEN && !hb_proto_backend_up(s->ps);
+}
+
 static void set_deadline(struct gw_session *s)
 {
     const struct gw_timeouts *t = &s->snap->conf->timeouts;
-    uint32_t now = gw_worker_now(s->w);
+    uint32_t now = gw_worker_in(s->w, 0);
 
     if (s->phase == PH_HEADER || s->phase == PH_HANDSHAKE || s->phase == PH_DRAIN || s->stalled) {
         return; /* one deadline from their beginning (ATK-29) */
     }
     uint32_t second = now + (s->ps != NULL ? hb_proto_idle_seconds(s->ps) : t->greeting);
-    if (s->backend_handshake && s->backend.state == END_OPEN) {
-        return; /* its deadline was set at its beginning */
+    if ((s->backend_handshake && s->backend.state == END_OPEN) ||
+        (!s->connect_wanted && awaits_greeting(s))) {
+        return; /* its deadline was set at its beginning, however the bytes trickle in */
     }
     if (s->connect_wanted || s->backend.state == END_CONNECTING) {
         second = now + t->connect;
-    } else if (s->await_greeting && s->backend.state == END_OPEN) {
-        second = now + t->greeting;
     } else if (s->client_done) {
         second = now + t->flush;
     } else if (s->phase == PH_CLEAR && !hb_proto_authenticated(s->ps)) {
@@ -264,7 +269,7 @@ void gw_session_deadline(struct gw_session *s)
         gw_turn_settle(s);
         return;
     }
-    if (s->connect_wanted || s->backend.state == END_CONNECTING || s->await_greeting ||
+    if (s->connect_wanted || s->backend.state == END_CONNECTING || awaits_greeting(s) ||
         s->backend_handshake) {
         gw_log_backend_unreachable(s, UV_ETIMEDOUT);
         if (gw_upstream_next(s, HB_E_GW_BACKEND_TIMEOUT)) {

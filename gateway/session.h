@@ -50,7 +50,7 @@ struct gw_session {
     bool backend_handshake : 1;  /* TLS toward the backend is not up yet */
     bool client_done : 1;        /* the client ended its stream cleanly: the backend may finish */
     bool connect_wanted : 1;     /* a new backend link, as soon as the old one is closed */
-    bool await_greeting : 1;     /* the backend has said nothing yet */
+    bool await_greeting : 1;     /* the backend was asked for, and greets */
     bool at_line : 1;            /* the client's stream stands at the start of a line */
     bool abort_backend : 1;      /* the backend shall see an abort */
     bool abort_client : 1;       /* no close_notify: the client shall see a truncation */

@@ -86,7 +86,6 @@ void gw_session_backend_data(struct gw_session *s, struct hb_span bytes)
     if (s->connect_wanted) {
         return; /* of a server that was given up */
     }
-    s->await_greeting = false;
     s->backend.taken += bytes.len;
     if (s->dial != NULL) {
         gw_dial_data(s, bytes);
@@ -134,6 +133,7 @@ void gw_session_backend_ready(struct gw_session *s, struct hb_span greeting, str
 
     s->backend_handshake = false;
     gw_facts_stage(s, GW_STAGE_BACKEND);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->snap->conf->timeouts.greeting));
     gw_upstream_good(s);
     gw_turn_carry(s, HB_FROM_BACKEND, hb_proto_backend_open(s->ps, gw_turn_sink(s, &mem)), hb_span(NULL, 0));
     gw_turn_feed(s, HB_FROM_BACKEND, greeting);
@@ -153,7 +153,7 @@ void gw_session_connected(struct gw_session *s, int status)
         }
         if (s->lc->backend_link == HB_PEER_IMPLICIT) {
             s->backend_handshake = true;
-            gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.handshake);
+            gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->snap->conf->timeouts.handshake));
             gw_upstream_tls_begin(s);
         } else if (gw_dial_needed(s->lc)) {
             gw_dial_begin(s);

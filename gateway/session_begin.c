@@ -47,7 +47,7 @@ static bool stall(struct gw_session *s)
     if (seconds > 0) {
         s->stalled = true;
         s->w->stat->stalls++;
-        gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + seconds);
+        gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, seconds));
     }
     return s->stalled;
 }
@@ -131,7 +131,7 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     }
     if (gw_nets_hold(&lc->proxies, &s->peer.sa)) {
         s->phase = PH_HEADER;
-        gw_wheel_set(&w->wheel, &s->timer, gw_worker_now(w) + w->conf->timeouts.handshake);
+        gw_wheel_set(&w->wheel, &s->timer, gw_worker_in(w, w->conf->timeouts.handshake));
         gw_log_session_start(s);
     } else {
         gw_log_session_start(s);

@@ -148,7 +148,7 @@ void gw_turn_begin_tls(struct gw_session *s)
     }
     s->phase = PH_HANDSHAKE;
     s->shook = gw_session_age(s);
-    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_now(s->w) + s->snap->conf->timeouts.handshake);
+    gw_wheel_set(&s->w->wheel, &s->timer, gw_worker_in(s->w, s->snap->conf->timeouts.handshake));
     if (hb_buf_len(&s->client.held) > 0) {
         struct hb_buf residue = s->client.held;
         hb_buf_init(&s->client.held, GW_HELD_MAX);

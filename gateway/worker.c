@@ -32,6 +32,11 @@ uint32_t gw_worker_now(const struct gw_worker *w)
     return (uint32_t)((uv_now(&w->loop) - w->started) / 1000);
 }
 
+uint32_t gw_worker_in(const struct gw_worker *w, uint32_t seconds)
+{
+    return (uint32_t)((uv_now(&w->loop) - w->started + 999) / 1000) + seconds;
+}
+
 static void timer_fired(struct gw_timer *t, void *ctx)
 {
     struct gw_session *s = (struct gw_session *)(void *)((char *)t - offsetof(struct gw_session, timer));

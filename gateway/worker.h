@@ -69,6 +69,8 @@ struct gw_worker {
 int gw_worker_run(int supervisor);
 /* Seconds since the worker's start, as of this turn. */
 uint32_t gw_worker_now(const struct gw_worker *w);
+/* The second by which at least so many have passed from now: for deadlines. */
+uint32_t gw_worker_in(const struct gw_worker *w, uint32_t seconds);
 /* A session is gone, and its reference to snap is ours: accept again if accepting was paused, stop if
  * draining is complete. */
 void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap);

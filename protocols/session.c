@@ -125,6 +125,11 @@ bool hb_offer_starttls(const struct hb_proto_session *s)
     return !s->secured && !s->authenticated && s->set->tls_usable && s->set->starttls_offered;
 }
 
+bool hb_proto_backend_up(const struct hb_proto_session *s)
+{
+    return s->backend_state == HB_BACKEND_UP;
+}
+
 bool hb_proto_authenticated(const struct hb_proto_session *s)
 {
     return s->authenticated;

@@ -140,6 +140,8 @@ struct hb_proto_step hb_proto_bye(struct hb_proto_session *s, enum hb_code why, 
 
 /* Seconds of silence that end the session in its present state (GEN-18, GEN-19). */
 unsigned hb_proto_idle_seconds(const struct hb_proto_session *s);
+/* True from the end of the backend's greeting to the end of its link. */
+bool hb_proto_backend_up(const struct hb_proto_session *s);
 /* True once the client is logged in, as far as we saw. */
 bool hb_proto_authenticated(const struct hb_proto_session *s);
 /* Logins that the backend refused so far, as far as we saw: wrong passwords and the like, not a server that
