@@ -12,12 +12,13 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
+import backends
 import deaths
 import reloads
 from load import Echo
 from support import Failure, World
 
-MODULES = (deaths, reloads)
+MODULES = (backends, deaths, reloads)
 LINE = '{:<52} {:>9} {:>9} {:>6}  {}'
 
 
