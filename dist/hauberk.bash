@@ -2,11 +2,11 @@
 _hauberk() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i config=
     local commands='run check explain simulate ctl version help'
-    local files='--config --cert --key --staple --client-ca --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
+    local files='--config --cert --key --staple --client-ca --external-password-file --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
     local flags='--debug --trusted-network --public-mx --plaintext-auth --help --help-tls'
     local values='--listen --backend --workers --log --certificate-folder --connections-per-address --connections-per-network
         --handshakes-per-network --handshakes-per-second --handshakes-at-once --failed-logins-per-address --tarpit --memory-per-worker --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --alpn
-        --alpn-protocols --client-auth --client-verify --resumption --tickets --ticket-lifetime --record-size-limit --groups
+        --alpn-protocols --client-auth --client-verify --client-identity --external --external-user --resumption --tickets --ticket-lifetime --record-size-limit --groups
         --idle-timeout --preauth-timeout --bad-commands --backend-name --backend-verify --backend-pin --backend-profile
         --backend-tls-min --backend-tls-max --backend-alpn --backend-groups'
 
@@ -24,6 +24,8 @@ _hauberk() {
     --backend-verify) mapfile -t COMPREPLY < <(compgen -W 'full chain pin none' -- "$cur") ;;
     --client-auth) mapfile -t COMPREPLY < <(compgen -W 'off request require' -- "$cur") ;;
     --client-verify) mapfile -t COMPREPLY < <(compgen -W 'chain none' -- "$cur") ;;
+    --client-identity) mapfile -t COMPREPLY < <(compgen -W 'email-or-cn email cn san-dns' -- "$cur") ;;
+    --external) mapfile -t COMPREPLY < <(compgen -W 'off plain-master proxy' -- "$cur") ;;
     --keys) mapfile -t COMPREPLY < <(compgen -W 'keeper worker' -- "$cur") ;;
     --sandbox) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur") ;;
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;

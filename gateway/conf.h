@@ -120,6 +120,7 @@ struct gw_listener_conf {
     enum gw_tell client_address;              /* whether and how the backend is told whom we speak for */
     struct gw_nets allow, deny;               /* clients; allow empty: everybody */
     struct gw_nets proxies;                   /* who must say with a PROXY header whom he speaks for */
+    char master_password[256];                /* external = plain-master; wiped at the end */
     bool client_verified;                     /* client certificates are checked against a CA */
     char backend_name[256];                   /* that its certificate must have: the first server's */
     struct gw_pool *pool;                     /* owned: the servers; what is known of them changes */

@@ -5,6 +5,7 @@
 #include "resolve.h"
 #include "source.h"
 #include <arpa/inet.h>
+#include <hb/ct.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -320,6 +321,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         gw_conf_tls(dl, lc, p);
         gw_conf_backend_tls(dl, lc, p);
         load_policy(d, dl, lc, p);
+        gw_conf_external(dl, lc, p);
         if (p->errors > 0 && i == 0 && lc->creds != NULL && hb_cred_store_count(lc->creds) == 0) {
             break; /* a certificate that cannot be used would be reported for each listener */
         }
@@ -339,6 +341,7 @@ void gw_conf_free(struct gw_conf **pc)
     }
     *pc = NULL;
     for (unsigned i = 0; i < conf->num_listeners; i++) {
+        hb_wipe(conf->listeners[i].master_password, sizeof conf->listeners[i].master_password);
         hb_tls_config_free(&conf->listeners[i].tls);
         hb_tls_config_free(&conf->listeners[i].backend_tls);
         hb_cred_store_free(&conf->listeners[i].creds);

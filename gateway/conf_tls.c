@@ -180,7 +180,7 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
     unsigned num = gw_number(dl->tickets, 0, 4, 1, "tickets", GW_AT(dl, tickets), p);
     unsigned life =
         gw_number(dl->ticket_lifetime, 1, 604800, 86400, "ticket-lifetime", GW_AT(dl, ticket_lifetime), p);
-    char context[600];
+    char context[700];
 
     if (gw_choose(dl->resumption, words, 2, "resumption", GW_AT(dl, resumption), p) == 1) {
         return;
@@ -208,9 +208,10 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
      * it. */
     const char *port = strrchr(dl->listen, ':');
     (void)snprintf(
-        context, sizeof context, "%s%s%s|%s|%s|%s", hb_proto_name(lc->proto), lc->implicit ? "s" : "",
+        context, sizeof context, "%s%s%s|%s|%s|%s|%s", hb_proto_name(lc->proto), lc->implicit ? "s" : "",
         port != NULL ? port : "", dl->client_auth != NULL ? dl->client_auth : "off",
-        dl->client_verify != NULL ? dl->client_verify : "", dl->client_ca != NULL ? dl->client_ca : "");
+        dl->client_verify != NULL ? dl->client_verify : "", dl->client_ca != NULL ? dl->client_ca : "",
+        dl->client_identity != NULL ? dl->client_identity : "");
     if (keys != NULL) {
         hb_tls_config_tickets(lc->tls, keys, hb_span_str(context), num, life);
     }
@@ -222,9 +223,12 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
 {
     static const char *const modes[] = {"off", "request", "require"};
     static const char *const verify[] = {"chain", "none"};
+    static const char *const names[] = {"email-or-cn", "email", "cn", "san-dns"};
     enum hb_tls_auth auth =
         (enum hb_tls_auth)gw_choose(dl->client_auth, modes, 3, "client-auth", GW_AT(dl, client_auth), p);
     bool none = gw_choose(dl->client_verify, verify, 2, "client-verify", GW_AT(dl, client_verify), p) == 1;
+    enum hb_tls_identity identity = (enum hb_tls_identity)gw_choose(
+        dl->client_identity, names, 4, "client-identity", GW_AT(dl, client_identity), p);
     struct hb_trust *trust = NULL;
 
     if (auth == HB_AUTH_OFF) {
@@ -241,6 +245,7 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
     }
     hb_tls_config_verify(lc->tls, none ? HB_VERIFY_NONE : HB_VERIFY_CHAIN, trust);
     hb_tls_config_client_auth(lc->tls, auth);
+    hb_tls_config_identity(lc->tls, identity);
     lc->client_verified = !none;
     hb_trust_free(&trust);
 }

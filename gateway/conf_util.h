@@ -51,6 +51,9 @@ bool gw_split_host_port(const char *text, char *host, size_t cap, unsigned *port
 bool gw_resolve(const char *host, unsigned port, struct sockaddr_storage *dst, const char **why);
 bool gw_is_loopback(const struct sockaddr_storage *a);
 
+/* conf_external.c: logins by client certificate. Behind gw_conf_tls() and what fills lc->proto_settings. */
+void gw_conf_external(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
+
 /* conf_limit.c: who may come, and how often. */
 void gw_conf_lists(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
 void gw_conf_limits(const struct gw_draft *d, struct gw_conf *conf, struct gw_problems *p);

@@ -64,6 +64,10 @@ static bool matters(enum gw_word word, const struct gw_draft_listener *dl, const
     if (word == GW_WORD_client_verify || word == GW_WORD_client_ca) {
         return dl->client_auth != NULL && strcmp(dl->client_auth, "off") != 0;
     }
+    if (word == GW_WORD_client_identity || word == GW_WORD_external_user ||
+        word == GW_WORD_external_password) {
+        return lc->proto_settings.external != HB_EXTERNAL_OFF;
+    }
     if (word == GW_WORD_trusted_network || word == GW_WORD_plaintext_auth || word == GW_WORD_public_mx) {
         return true;
     }

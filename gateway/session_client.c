@@ -26,6 +26,16 @@ static void note_names(struct gw_session *s, bool secured)
     gw_facts_names(s, sni, identity);
 }
 
+/* Only a certificate that was checked says who somebody is (SASL-02); not a pre-shared key's name. */
+static void identify(struct gw_session *s)
+{
+    bool verified = hb_tls_info(s->client.tls)->peer_certificate && s->lc->client_verified;
+
+    if (verified && s->identity != NULL) {
+        hb_proto_identify(s->ps, s->identity);
+    }
+}
+
 static void secured(struct gw_session *s)
 {
     struct hb_proto_sink mem;
@@ -42,8 +52,10 @@ static void secured(struct gw_session *s)
             gw_turn_end(s, HB_E_NO_MEMORY);
             return;
         }
+        identify(s);
         step = hb_proto_start(s->ps, gw_turn_sink(s, &mem));
     } else {
+        identify(s);
         step = hb_proto_secured(s->ps, gw_turn_sink(s, &mem));
     }
     gw_turn_carry(s, HB_FROM_CLIENT, step, hb_span(NULL, 0));

@@ -45,6 +45,7 @@ struct hb_tls_config {
     uint8_t pins[HB_PINS_MAX][32];
     uint16_t size_limit; /* the record_size_limit we announce: content bytes, 16384 by default */
     enum hb_tls_auth auth;
+    enum hb_tls_identity identity;
     enum hb_tls_verify verify;
     struct hb_trust *trust;         /* shared; NULL: none */
     struct hb_ticket_keys *tickets; /* shared; NULL: no tickets */

@@ -241,6 +241,11 @@ void hb_tls_config_client_auth(struct hb_tls_config *config, enum hb_tls_auth au
     config->auth = auth;
 }
 
+void hb_tls_config_identity(struct hb_tls_config *config, enum hb_tls_identity identity)
+{
+    config->identity = identity;
+}
+
 enum hb_code hb_tls_config_add_pin(struct hb_tls_config *config, const uint8_t pin[32])
 {
     if (config->num_pins == HB_PINS_MAX) {

@@ -273,7 +273,7 @@ def upgrade(world, port, scheme, context=None):
 class Dovecot:
     """Debian's Dovecot, IMAP, POP3, LMTP and ManageSieve below one folder; in plaintext, or (tls) only behind STARTTLS."""
 
-    def __init__(self, world, name='dovecot', tls=False, extra=''):
+    def __init__(self, world, name='dovecot', tls=False, extra='', mechanisms='plain login'):
         self.imap, self.pop3, self.lmtp, self.sieve = free_port(), free_port(), free_port(), free_port()
         self.folder = world.folder / name
         for sub in ('run', 'state', 'mail', 'scripts'):
@@ -301,7 +301,7 @@ postmaster_address = postmaster@mail.test
 listen = 127.0.0.1
 {own_tls if tls else plain}
 {extra}
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 mail_location = maildir:{self.folder}/mail/%u
 first_valid_uid = 0
 first_valid_gid = 0

@@ -104,7 +104,7 @@ static void keep_peer(struct hb_tls *t, const struct hb_cert *leaf)
     hb_hash_once(&hb_sha256, leaf->der, s->peer_digest);
     bool timeless = t->config->verify == HB_VERIFY_NONE || t->config->verify == HB_VERIFY_PIN;
     s->peer_not_after = timeless ? UINT64_MAX : leaf->not_after;
-    size_t len = hb_cert_identity(leaf, t->hs->identity, sizeof t->hs->identity);
+    size_t len = hb_cert_identity(leaf, t->config->identity, t->hs->identity, sizeof t->hs->identity);
     s->identity_len = (uint8_t)len;
     memcpy(s->identity, t->hs->identity, len);
 }

@@ -451,7 +451,8 @@ static bool printable(struct hb_span name)
     return name.len > 0 && hb_utf8_ok(name);
 }
 
-size_t hb_cert_identity(const struct hb_cert *cert, char *dst, size_t cap)
+/* The first name of this kind in the SAN (the kind's context tag, RFC 5280 4.2.1.6). */
+static struct hb_span alternative_name(const struct hb_cert *cert, uint8_t kind)
 {
     struct hb_cur san = hb_cur(cert->san);
     struct hb_span name = hb_span(NULL, 0);
@@ -459,11 +460,21 @@ size_t hb_cert_identity(const struct hb_cert *cert, char *dst, size_t cap)
     while (name.len == 0 && hb_cur_left(&san) > 0) {
         uint8_t tag = hb_der_peek(&san);
         struct hb_cur value = hb_der_take(&san, tag);
-        if (tag == (HB_DER_CONTEXT | 1)) {
+        if (tag == (HB_DER_CONTEXT | kind)) {
             name = hb_cur_rest(&value);
         }
     }
-    if (name.len == 0) {
+    return name;
+}
+
+size_t hb_cert_identity(const struct hb_cert *cert, enum hb_tls_identity which, char *dst, size_t cap)
+{
+    bool email = which == HB_IDENTITY_EMAIL || which == HB_IDENTITY_EMAIL_OR_CN;
+    struct hb_span name = email                      ? alternative_name(cert, 1)
+                          : which == HB_IDENTITY_DNS ? alternative_name(cert, 2)
+                                                     : hb_span(NULL, 0);
+
+    if (name.len == 0 && (which == HB_IDENTITY_CN || which == HB_IDENTITY_EMAIL_OR_CN)) {
         name = common_name(cert->subject);
     }
     if (!printable(name) || name.len >= cap) {

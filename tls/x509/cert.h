@@ -5,6 +5,7 @@
 
 #include "../crypto/crypto.h"
 #include <hb/cursor.h>
+#include <hb/tls_config.h>
 
 #define HB_CERT_MAX 65535u
 
@@ -32,9 +33,9 @@ struct hb_cert {
 
 /* Parses der; views stay good as long as der does. HB_E_DER, HB_E_X509_VERSION, HB_E_X509_ALGORITHM. */
 HB_MUST_USE enum hb_code hb_cert_parse(struct hb_span der, struct hb_cert *cert);
-/* Who a client certificate names, for SASL EXTERNAL: the first rfc822Name, else the subject's last CN;
- * printable UTF-8 or nothing. NUL-terminated into dst (cap bytes); returns its length. */
-size_t hb_cert_identity(const struct hb_cert *cert, char *dst, size_t cap);
+/* Who a client certificate names, for SASL EXTERNAL; printable UTF-8 or nothing. NUL-terminated into dst (cap
+ * bytes); returns its length. */
+size_t hb_cert_identity(const struct hb_cert *cert, enum hb_tls_identity which, char *dst, size_t cap);
 /* The public key as an object. */
 HB_MUST_USE enum hb_code hb_cert_pubkey(const struct hb_cert *cert, const struct hb_env *env,
                                         struct hb_pubkey **key);

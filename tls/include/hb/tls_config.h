@@ -29,6 +29,10 @@ enum hb_tls_verify {
     HB_VERIFY_NONE   /* the signature only */
 };
 
+/* Server: which of a client certificate's names is its identity (hb_tls_peer_identity()): the first
+ * rfc822Name, else the subject's last CN; one of the two alone; the first dNSName. */
+enum hb_tls_identity { HB_IDENTITY_EMAIL_OR_CN, HB_IDENTITY_EMAIL, HB_IDENTITY_CN, HB_IDENTITY_DNS };
+
 #define HB_TLS_SHARES_MAX 3u
 
 /* A config with the profile's versions, suites, groups and schemes (tls.md section 1), no ALPN. Starts with
@@ -77,6 +81,9 @@ HB_MUST_USE enum hb_code hb_tls_config_size_limit(struct hb_tls_config *config, 
 void hb_tls_config_verify(struct hb_tls_config *config, enum hb_tls_verify verify, struct hb_trust *trust);
 /* Server: is a client certificate asked for. Default off. */
 void hb_tls_config_client_auth(struct hb_tls_config *config, enum hb_tls_auth auth);
+/* Default: HB_IDENTITY_EMAIL_OR_CN. A ticket keeps the identity that its session began with: what tickets are
+ * bound to must differ where this does. */
+void hb_tls_config_identity(struct hb_tls_config *config, enum hb_tls_identity identity);
 /* Adds a pin: SHA-256 of a SubjectPublicKeyInfo; at most 8. */
 HB_MUST_USE enum hb_code hb_tls_config_add_pin(struct hb_tls_config *config, const uint8_t pin[32]);
 /* Names of authorities for the CertificateRequest: encoded DNs, each with its u16 length, behind one another.
