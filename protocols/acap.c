@@ -195,7 +195,7 @@ static struct hb_span mechanism(struct hb_span args)
 }
 
 /* One quoted string, without escapes: no identity of ours needs any. */
-static enum hb_external_verdict judge(const struct hb_proto_session *s, struct hb_span response)
+static enum hb_external_verdict judge(struct hb_proto_session *s, struct hb_span response)
 {
     struct hb_span raw;
     struct hb_span value;

@@ -15,10 +15,10 @@ static bool watched(const struct hb_proto_session *s)
 }
 
 /* Names of ours: what goes to the log is never the peer's text. */
-static const char *const names[] = {"other",       "PLAIN",         "LOGIN",         "CRAM-MD5",
-                                    "DIGEST-MD5",  "SCRAM-SHA-1",   "SCRAM-SHA-256", "SCRAM-SHA-512",
-                                    "OAUTHBEARER", "XOAUTH2",       "NTLM",          "GSSAPI",
-                                    "ANONYMOUS",   "LOGIN command", "USER/PASS",     "APOP"};
+static const char *const names[] = {
+    "other",         "PLAIN",         "LOGIN",       "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1",
+    "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "XOAUTH2",  "NTLM",       "GSSAPI",
+    "ANONYMOUS",     "LOGIN command", "USER/PASS",   "APOP",     "EXTERNAL"};
 
 static uint8_t find_name(struct hb_span name)
 {

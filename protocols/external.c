@@ -91,15 +91,20 @@ static bool decode(struct hb_bld *b, struct hb_span in)
 
 /* ---- the client ---- */
 
-/* SASL-03: the certificate's identity and no other; an empty one means that. */
-enum hb_external_verdict hb_external_judge_name(const struct hb_proto_session *s, struct hb_span authzid)
+/* SASL-03: the certificate's identity and no other; an empty one means that. Who wants to be somebody else
+ * has failed to log in, as with a wrong password. */
+enum hb_external_verdict hb_external_judge_name(struct hb_proto_session *s, struct hb_span authzid)
 {
     bool own = authzid.len == 0 || hb_span_eq(authzid, hb_span_str(s->identity));
 
+    hb_login_begins(s, hb_span_str("EXTERNAL"));
+    if (!own) {
+        hb_login_failed(s, hb_span(NULL, 0));
+    }
     return own ? HB_EXT_YES : HB_EXT_NO;
 }
 
-enum hb_external_verdict hb_external_judge(const struct hb_proto_session *s, struct hb_span response)
+enum hb_external_verdict hb_external_judge(struct hb_proto_session *s, struct hb_span response)
 {
     uint8_t name[NAME_MAX_LEN];
     struct hb_bld b = hb_bld(name, sizeof name);

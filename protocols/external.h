@@ -29,9 +29,9 @@ bool hb_external_added(const struct hb_proto_session *s);
 /* The backend's challenges are for us. */
 bool hb_external_forwarded(const struct hb_proto_session *s);
 /* The client's response: base64, "=" or nothing for an empty one, "*" for none at all. */
-enum hb_external_verdict hb_external_judge(const struct hb_proto_session *s, struct hb_span response);
+enum hb_external_verdict hb_external_judge(struct hb_proto_session *s, struct hb_span response);
 /* The same, not encoded (ACAP). */
-enum hb_external_verdict hb_external_judge_name(const struct hb_proto_session *s, struct hb_span authzid);
+enum hb_external_verdict hb_external_judge_name(struct hb_proto_session *s, struct hb_span authzid);
 /* The backend asks: the master's message in base64 with `quote` on both sides, as a line. If it asks again,
  * the exchange is cancelled. */
 void hb_external_answer(struct hb_proto_session *s, const char *quote);

@@ -307,7 +307,7 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
 /* ---- EXTERNAL ---- */
 
 /* One quoted string of base64; what a literal holds is no response of ours. */
-static enum hb_external_verdict judge_response(const struct hb_proto_session *s, struct hb_span response)
+static enum hb_external_verdict judge_response(struct hb_proto_session *s, struct hb_span response)
 {
     struct hb_span raw;
     struct hb_span value;
@@ -340,7 +340,6 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     s->external = HB_EXT_FORWARDED;
     t->exchange = true;
     t->line_due = t->layered = false;
-    hb_login_begins(s, hb_span_str("EXTERNAL"));
     hb_line_to_backend(s, hb_span_str("AUTHENTICATE \"PLAIN\""));
     return HB_UNIT_NEXT;
 }

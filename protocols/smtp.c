@@ -255,7 +255,6 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     }
     s->external = HB_EXT_FORWARDED;
     state(s)->sasl = true;
-    hb_login_begins(s, hb_span_str("EXTERNAL"));
     hb_line_to_backend(s, hb_span_str("AUTH PLAIN"));
     return HB_UNIT_NEXT;
 }

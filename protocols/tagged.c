@@ -313,7 +313,6 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     }
     s->external = HB_EXT_FORWARDED;
     state(s)->exchange = true;
-    hb_login_begins(s, hb_span_str("EXTERNAL"));
     hb_to_backend(s, tag);
     hb_to_backend(s, hb_span_str(" "));
     hb_line_to_backend(s, hb_span_str(d->plain));

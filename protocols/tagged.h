@@ -58,7 +58,7 @@ struct hb_tagged_dialect {
     const char *plain, *ask; /* "AUTHENTICATE PLAIN", and "+" with an empty challenge */
     /* What the client's response to EXTERNAL is worth: a line of an exchange, or what stands behind the
      * mechanism. */
-    enum hb_external_verdict (*judge)(const struct hb_proto_session *s, struct hb_span response);
+    enum hb_external_verdict (*judge)(struct hb_proto_session *s, struct hb_span response);
     /* The backend's "+": sends the master's message. */
     void (*answer)(struct hb_proto_session *s);
     /* The backend's greeting, whole; says what the client shall see. */

@@ -39,6 +39,9 @@ static const struct {
     {"imaps", "* OK hi\r\n", {"a NOOP\r\n", "a NO not now\r\n"}, 0, "other"},
     {"imaps", "* OK hi\r\n", {"a AUTHENTICATE PLAIN\r\n", "+ \r\n", "AGpvZQB4\r\n", "a NO wrong\r\n"}, 1, "PLAIN"},
     {"imaps", "* OK hi\r\n", {"a AUTHENTICATE PLAIN\r\n", "+ \r\n", "*\r\n", "a BAD given up\r\n"}, 0, "PLAIN"},
+    {"imaps", "* OK hi\r\n", {"a AUTHENTICATE EXTERNAL cm9vdA==\r\n"}, 1, "EXTERNAL"}, /* as somebody else */
+    {"imaps", "* OK hi\r\n", {"a AUTHENTICATE EXTERNAL =\r\n", "+ \r\na NO wrong\r\n"}, 1, "EXTERNAL"},
+    {"pop3s", "+OK hi\r\n", {"AUTH EXTERNAL cm9vdA==\r\n"}, 1, "EXTERNAL"},
     {"pop3s", "+OK hi\r\n", {"USER joe\r\n", "+OK\r\n", "PASS x\r\n", "-ERR [AUTH] no\r\n"}, 1, "USER/PASS"},
     {"pop3s", "+OK hi\r\n", {"USER joe\r\n", "-ERR who\r\n"}, 0, "other"},
     {"pop3s", "+OK hi\r\n", {"USER joe\r\n", "+OK\r\n", "PASS x\r\n", "-ERR [SYS/TEMP] later\r\n"}, 0, "USER/PASS"},
@@ -78,13 +81,19 @@ static void refused_logins_are_counted(void **state) /* whole, and byte by byte 
     for (size_t i = 0; i < 2 * (sizeof rows / sizeof rows[0]); i++) {
         size_t row = i / 2;
         size_t at_once = i % 2 == 0 ? 4096 : 1;
-        struct hb_proto_settings set = {
-            .host = "mail.test", .implicit = true, .tls_required = true, .tls_usable = true};
+        struct hb_proto_settings set = {.host = "mail.test",
+                                        .implicit = true,
+                                        .tls_required = true,
+                                        .tls_usable = true,
+                                        .external = HB_EXTERNAL_MASTER,
+                                        .master_user = "gw",
+                                        .master_password = "pw"};
         struct world w = {.sink = {&w, nowhere, nowhere, NULL}};
         bool implicit;
 
         testenv_init(&w.t, 1);
         w.s = hb_proto_new(hb_proto_find(rows[row].scheme, &implicit), &set, &w.t.env);
+        hb_proto_identify(w.s, "joe");
         (void)hb_proto_start(w.s, &w.sink);
         (void)hb_proto_backend_open(w.s, &w.sink);
         feed(&w, HB_FROM_BACKEND, rows[row].greeting, at_once);
