@@ -39,8 +39,8 @@ bool gw_child_prepare(void)
 /* In the child, between fork and exec: nothing but system calls. */
 static void become(enum gw_role role, unsigned id, int sock)
 {
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE}; /* what is said to the whole group: the
-                                                                        supervisor passes on what counts */
+    /* what is said to the whole group (the supervisor passes on what counts), and what a write may cause */
+    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
     char name[64];
     char *argv[] = {name, NULL};
     sigset_t none;

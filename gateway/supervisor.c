@@ -526,6 +526,7 @@ static void take_signals(sigset_t *before)
     sigset_t block;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a write to who is gone is a code, not the end */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is one to a log that may not grow */
     (void)sigemptyset(&block);
     (void)sigaddset(&block, SIGCHLD);
     (void)sigaddset(&block, SIGTERM);
