@@ -153,7 +153,7 @@ class Load:
             if all(t.done > n + 1 or not t.is_alive() for t, n in before):
                 return
             time.sleep(0.05)
-        raise Failure(f'the load does not move: {self.ends()}')
+        raise Failure(f'the load does not move: {self.ends()[:8]}')
 
     def ends(self):
         return [e for t in self.streams + self.comers for e in t.ended]

@@ -14,11 +14,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
 import backends
 import deaths
+import machine
 import reloads
 from load import Echo
 from support import Failure, World
 
-MODULES = (backends, deaths, reloads)
+MODULES = (backends, deaths, machine, reloads)
 LINE = '{:<52} {:>9} {:>9} {:>6}  {}'
 
 
