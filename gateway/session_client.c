@@ -31,8 +31,8 @@ static void identify(struct gw_session *s)
 {
     bool verified = hb_tls_info(s->client.tls)->peer_certificate && s->lc->client_verified;
 
-    if (verified && s->identity != NULL) {
-        hb_proto_identify(s->ps, s->identity);
+    if (verified && gw_facts_identity(s) != NULL) {
+        hb_proto_identify(s->ps, gw_facts_identity(s));
     }
 }
 
