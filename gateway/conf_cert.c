@@ -115,16 +115,27 @@ static void warn_of_age(const struct gw_draft_cert *dc, const struct hb_cred_fac
     gw_notice(p, dc->where, message, facts->names);
 }
 
-static void add_staple(const struct gw_draft_cert *dc, struct hb_cred_store *store, struct gw_problems *p)
+/* A response that nobody may be shown (OCSP-01) is left out: clients judge the certificate without it. */
+static void add_staple(const struct gw_draft_cert *dc, const struct hb_cred_facts *facts,
+                       struct hb_cred_store *store, struct gw_problems *p)
 {
     size_t len = 0;
     char *staple = dc->staple != NULL ? gw_read_file(dc->staple, &len, dc->where, p) : NULL;
+    enum hb_code code = HB_E_X509_STAPLE_MISSING;
 
     if (staple != NULL) {
-        enum hb_code code = hb_cred_store_staple(store, hb_span(staple, len));
+        char message[200];
+        code = hb_cred_store_staple(store, hb_span(staple, len), NULL);
+        (void)snprintf(message, sizeof message, "this OCSP response is not stapled (%s)",
+                       hb_err_sentence(code));
         if (code != HB_OK) {
-            gw_problem(p, dc->where, hb_err_sentence(code), dc->staple);
+            gw_notice(p, dc->where, message, dc->staple);
         }
+    }
+    if (code != HB_OK && facts->must_staple) {
+        gw_notice(p, dc->where,
+                  "clients refuse this certificate without an OCSP response, and there is none to staple",
+                  dc->chain);
     }
     free(staple);
 }
@@ -135,7 +146,7 @@ static void add_pair(const struct gw_draft_cert *dc, struct hb_cred_store *store
 
     if (gw_load_pair(store, dc->chain, dc->key, &facts, dc->where, p)) {
         warn_of_age(dc, &facts, p);
-        add_staple(dc, store, p);
+        add_staple(dc, &facts, store, p);
     }
 }
 
@@ -247,12 +258,19 @@ void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
     }
 }
 
-bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts)
+bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts, uint64_t *staple_until)
 {
     struct gw_problems nobody = {0};
     struct hb_cred_store *store = hb_cred_store_new(gw_sysenv());
     bool good = store != NULL && gw_load_pair(store, dc->chain, dc->key, facts, dc->where, &nobody);
+    size_t len = 0;
+    char *staple = good && dc->staple != NULL ? gw_read_file(dc->staple, &len, dc->where, &nobody) : NULL;
 
+    *staple_until = 0;
+    if (staple != NULL && hb_cred_store_staple(store, hb_span(staple, len), staple_until) != HB_OK) {
+        *staple_until = 0;
+    }
+    free(staple);
     hb_cred_store_free(&store);
     return good;
 }

@@ -37,8 +37,9 @@ void gw_conf_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
 unsigned gw_num_certs_of(const struct gw_draft *d, const struct gw_draft_listener *dl);
 const struct gw_draft_cert *gw_cert_of(const struct gw_draft *d, const struct gw_draft_listener *dl,
                                        unsigned i);
-/* Reads the pair once more. False: it is not good. */
-bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts);
+/* Reads the pair once more. False: it is not good. *staple_until: until when its OCSP response is stapled,
+ * seconds since 1970; 0: it has none, or none that may be shown. */
+bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts, uint64_t *staple_until);
 
 /* conf_tls.c: TLS toward clients and toward the backend. */
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);

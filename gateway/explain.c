@@ -129,25 +129,35 @@ static const char *in_effect(enum gw_word word, const char *otherwise, const str
 
 /* ---- certificates ---- */
 
+static void day_of(uint64_t seconds, char *dst, size_t cap)
+{
+    time_t at = (time_t)seconds;
+    struct tm tm;
+
+    if (gmtime_r(&at, &tm) == NULL || strftime(dst, cap, "%Y-%m-%d", &tm) == 0) {
+        dst[0] = 0;
+    }
+}
+
 static void explain_certs(const struct gw_draft *d, const struct gw_draft_listener *dl,
                           const struct gw_listener_conf *lc)
 {
     struct hb_cred_facts facts;
-    char line[320];
+    uint64_t staple_until;
+    char line[340];
 
     for (unsigned i = 0; !lc->plain && i < gw_num_certs_of(d, dl); i++) {
         const struct gw_draft_cert *dc = gw_cert_of(d, dl, i);
-        if (!gw_cert_facts(dc, &facts)) {
+        if (!gw_cert_facts(dc, &facts, &staple_until)) {
             continue; /* left out, and said so when it was loaded */
         }
-        time_t end = (time_t)facts.not_after;
-        char day[16] = "";
-        struct tm tm;
-        if (gmtime_r(&end, &tm) != NULL) {
-            (void)strftime(day, sizeof day, "%Y-%m-%d", &tm);
-        }
-        (void)snprintf(line, sizeof line, "%s until %s%s: %s", facts.key, day,
-                       dc->staple != NULL ? ", stapled" : "", facts.names);
+        char until[16];
+        char staple_day[16];
+        day_of(facts.not_after, until, sizeof until);
+        day_of(staple_until, staple_day, sizeof staple_day);
+        (void)snprintf(line, sizeof line, "%s until %s%s%s: %s", facts.key, until,
+                       staple_until > 0 ? ", stapled until " : "", staple_until > 0 ? staple_day : "",
+                       facts.names);
         row("certificate", line, dc->where);
     }
 }

@@ -16,14 +16,6 @@
 #define PROBE_LEN   32u
 #define NAMES_MAX   1000u /* PKI-06 */
 
-struct hb_cred_store {
-    const struct hb_env *env;     /* borrowed */
-    struct hb_cred *first, *last; /* owned */
-    size_t num;
-    unsigned refs;
-    bool sign_later, any_time;
-};
-
 struct hb_cred_store *hb_cred_store_new(const struct hb_env *env)
 {
     struct hb_cred_store *store = env->alloc(env->ctx, sizeof *store);
@@ -81,28 +73,6 @@ void hb_cred_store_sign_later(struct hb_cred_store *store, bool later)
 void hb_cred_store_any_time(struct hb_cred_store *store)
 {
     store->any_time = true;
-}
-
-struct hb_span hb_cred_staple(const struct hb_cred *cred)
-{
-    return cred->staple;
-}
-
-enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span response)
-{
-    struct hb_cred *cred = store->last;
-
-    if (cred == NULL || response.len == 0 || response.len > 65535) {
-        return HB_E_X509_STAPLE;
-    }
-    uint8_t *p = store->env->alloc(store->env->ctx, response.len);
-    if (p == NULL) {
-        return HB_E_NO_MEMORY;
-    }
-    memcpy(p, response.p, response.len);
-    store->env->release(store->env->ctx, (void *)(uintptr_t)cred->staple.p, cred->staple.len);
-    cred->staple = hb_span(p, response.len);
-    return HB_OK;
 }
 
 bool hb_cred_signs_later(const struct hb_cred *cred)
@@ -164,6 +134,7 @@ static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
 
     facts->not_before = cert->not_before;
     facts->not_after = cert->not_after;
+    facts->must_staple = cert->must_staple;
     hb_bld_str(&key, kinds[cert->key_kind]);
     if (cert->key_kind == HB_KEY_RSA || cert->key_kind == HB_KEY_RSA_PSS) {
         size_t bits = cert->rsa_n.len * 8;

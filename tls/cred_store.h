@@ -4,6 +4,7 @@
 
 #include "crypto/crypto.h"
 #include "x509/cert.h"
+#include "x509/ocsp.h"
 #include <hb/cred.h>
 
 struct hb_cred {
@@ -18,8 +19,17 @@ struct hb_cred {
     struct hb_cert_names names; /* of the leaf, at the first: every handshake asks */
     uint64_t not_before, not_after;
     struct hb_span staple; /* owned: OCSP response; empty: none */
-    uint8_t *memory;       /* owned: msg12 and msg13 behind one another */
+    struct hb_ocsp_window staple_window;
+    uint8_t *memory; /* owned: msg12 and msg13 behind one another */
     size_t memory_len;
+};
+
+struct hb_cred_store {
+    const struct hb_env *env;     /* borrowed */
+    struct hb_cred *first, *last; /* owned */
+    size_t num;
+    unsigned refs;
+    bool sign_later, any_time, any_staple;
 };
 
 /* How well a credential covers a name: exact before wildcard before "the first one loaded" (SNI-T2). */
@@ -31,7 +41,9 @@ enum hb_name_match hb_cred_covers(const struct hb_cred *cred, struct hb_span hos
 struct hb_span hb_cred_first_name(const struct hb_cred *cred);
 /* Credential number i in the order of loading; NULL beyond the end. */
 const struct hb_cred *hb_cred_at(const struct hb_cred_store *store, size_t i);
-/* The OCSP response to send along, if it may still be shown now; else empty. Borrowed. */
+/* Whether it has an OCSP response that may be shown now (OCSP-01). */
+bool hb_cred_can_staple(const struct hb_cred *cred, uint64_t now);
+/* That response. Borrowed. */
 struct hb_span hb_cred_staple(const struct hb_cred *cred);
 bool hb_cred_signs_later(const struct hb_cred *cred);
 

@@ -194,7 +194,8 @@ static int add_pair(struct hb_cred_store *store, const struct shim_flags *f)
     }
     if (f->ocsp_response != NULL && !f->decline_ocsp) {
         struct hb_span der = shim_base64(f->ocsp_response);
-        code = hb_cred_store_staple(store, der);
+        hb_cred_store_any_staple(store); /* the runner's is no OCSP response */
+        code = hb_cred_store_staple(store, der, NULL);
         free((void *)(uintptr_t)der.p);
         return code == HB_OK ? 0 : 1;
     }

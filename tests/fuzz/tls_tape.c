@@ -209,7 +209,7 @@ static void make_world(struct world *w)
     if ((has & EC) != 0) {
         add_cred(w->server_creds, pki->server_der, pki->middle_der, &pki->server);
         if ((has & STAPLE) != 0) {
-            must(hb_cred_store_staple(w->server_creds, pki->staple));
+            must(hb_cred_store_staple(w->server_creds, pki->staple, NULL));
         }
     }
     if ((has & RSA) != 0) {

@@ -306,11 +306,47 @@ static void warnings(void **state)
     gw_conf_free(&c);
 }
 
+/* OCSP-01: a response that nobody may be shown is a warning with the reason, and left out. */
+static void staples(void **state)
+{
+    static const struct {
+        const char *cert, *staple, *reason;
+        unsigned notices;
+    } rows[] = {
+        {"ecdsa-p256", "@/ecdsa-p256.good.ocsp", NULL, 0},
+        {"ecdsa-p256", "@/ecdsa-p256.revoked.ocsp", "(certificate has been revoked): ", 1},
+        {"ecdsa-p256", "@/rsa-kex.good.ocsp", "(OCSP response is about another certificate): ", 1},
+        {"ecdsa-p256", "@/ca.crt", "(OCSP response is malformed, or says that it could not be made): ", 1},
+        {"must-staple", "@/must-staple.good.ocsp", NULL, 0},
+        {"must-staple", "@/must-staple.revoked.ocsp", "clients refuse this certificate without", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct gw_problems p;
+        char text[600];
+        begin();
+        (void)snprintf(text, sizeof text,
+                       "certificate c { chain = \"@/%s.crt\" key = \"@/%s.key\" staple = \"%s\" }\n" LISTENER
+                       "}\n",
+                       rows[i].cert, rows[i].cert, rows[i].staple);
+        put("main.conf", text);
+        struct gw_conf *c = load(&p);
+        if (c == NULL || p.notices != rows[i].notices ||
+            (rows[i].reason != NULL &&
+             (strstr(p.text, rows[i].reason) == NULL || strstr(p.text, "main.conf:1: ") == NULL))) {
+            fail_msg("%s %s: %s", rows[i].cert, rows[i].staple, p.text);
+        }
+        gw_conf_free(&c);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mistakes), cmocka_unit_test(backends),
-                                       cmocka_unit_test(defaults_and_places),
-                                       cmocka_unit_test(certificate_folder), cmocka_unit_test(warnings)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mistakes),           cmocka_unit_test(staples),
+        cmocka_unit_test(backends),           cmocka_unit_test(defaults_and_places),
+        cmocka_unit_test(certificate_folder), cmocka_unit_test(warnings)};
     (void)snprintf(folder, sizeof folder, "/tmp/hauberk-conf-%ld", (long)getpid());
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     char command[200];

@@ -85,7 +85,7 @@ void drive_start(struct drive *v, const struct course *c, bool test_client)
     }
     if (c->staple) {
         struct hb_span der = duo_file(c->certs, ".good.ocsp");
-        assert_int_equal(hb_cred_store_staple(d->server.creds, der), HB_OK);
+        assert_int_equal(hb_cred_store_staple(d->server.creds, der, NULL), HB_OK);
         free((void *)(uintptr_t)der.p);
     }
     hb_tls_config_client_auth(d->server.config, c->auth);

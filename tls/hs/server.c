@@ -192,7 +192,7 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     take_limits(t);
     hs->asked_certificate = wants_client_certificate(t);
     hs->answer_status = hs->offer.has_status_request && t->config->staple && choice->cred != NULL &&
-                        hb_cred_staple(choice->cred).len > 0 && !hs->resumed;
+                        hb_cred_can_staple(choice->cred, t->env->wall(t->env->ctx)) && !hs->resumed;
     if (choice->version == 0x0304) {
         if (hs->offer.has_early_data) {
             t->early_budget =

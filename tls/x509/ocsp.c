@@ -1,5 +1,7 @@
-/* ocsp.c: OCSPResponse -> BasicOCSPResponse -> the SingleResponse of our certificate. One pass, nothing kept.
- */
+/* ocsp.c: OCSPResponse -> BasicOCSPResponse -> the SingleResponse of one certificate.
+ *
+ * Read, then signed by whom, then what it says: three functions, in this order. Nothing is kept; the issuer
+ * may be left out only for a response that is our own (hb_ocsp_window). */
 #include "ocsp.h"
 
 #include "der.h"
@@ -26,7 +28,8 @@ static struct hb_span key_bits(const struct hb_cert *cert)
     return hb_der_bits(&seq);
 }
 
-/* CertID: hash algorithm, hash of the issuer's name, hash of its key, serial number. */
+/* CertID: hash algorithm, hash of the issuer's name, hash of its key, serial number. Without the issuer its
+ * key cannot be compared. */
 static bool is_about(struct hb_cur id, const struct hb_cert *cert, const struct hb_cert *issuer)
 {
     struct hb_cur alg = hb_der_take(&id, HB_DER_SEQUENCE);
@@ -40,40 +43,46 @@ static bool is_about(struct hb_cur id, const struct hb_cert *cert, const struct 
     if (!hb_cur_end(&id) || hash == NULL || !hb_span_eq(serial, cert->serial)) {
         return false;
     }
-    hb_hash_once(hash, issuer->subject, digest);
+    hb_hash_once(hash, cert->issuer, digest);
     if (!hb_span_eq(hb_cur_rest(&name), hb_span(digest, hash->len))) {
         return false;
+    }
+    if (issuer == NULL) {
+        return true;
     }
     hb_hash_once(hash, key_bits(issuer), digest);
     return hb_span_eq(hb_cur_rest(&key), hb_span(digest, hash->len));
 }
 
-/* The status in a SingleResponse about our certificate, and whether it is of now. */
-static enum hb_code judge_single(struct hb_cur single, uint64_t now)
+/* Status and times in a SingleResponse about our certificate. */
+static enum hb_code judge_single(struct hb_cur single, uint64_t now, struct hb_ocsp_window *window)
 {
     uint8_t status = hb_der_peek(&single);
     (void)hb_der_element(&single);
-    uint64_t this_update = hb_der_time(&single);
-    uint64_t next_update = this_update + NO_NEXT_UPDATE;
+    window->from = hb_der_time(&single);
+    window->until = window->from + NO_NEXT_UPDATE;
 
     if (hb_der_peek(&single) == (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
         struct hb_cur next = hb_der_take(&single, HB_DER_CONTEXT_CONSTRUCTED | 0);
-        next_update = hb_der_time(&next);
+        window->until = hb_der_time(&next);
         if (!hb_cur_end(&next)) {
             return HB_E_X509_STAPLE;
         }
     }
-    if (!hb_cur_ok(&single) || now < this_update || now > next_update) {
+    if (!hb_cur_ok(&single)) {
         return HB_E_X509_STAPLE;
+    }
+    if (now < window->from || now > window->until) {
+        return HB_E_X509_STAPLE_STALE;
     }
     if (status == (HB_DER_CONTEXT_CONSTRUCTED | 1)) {
         return HB_E_X509_REVOKED;
     }
-    return status == (HB_DER_CONTEXT | 0) ? HB_OK : HB_E_X509_STAPLE; /* [0] good, [2] unknown */
+    return status == (HB_DER_CONTEXT | 0) ? HB_OK : HB_E_X509_STAPLE_UNKNOWN; /* [0] good, [2] unknown */
 }
 
 static enum hb_code judge_data(struct hb_span data, const struct hb_cert *cert, const struct hb_cert *issuer,
-                               uint64_t now)
+                               uint64_t now, struct hb_ocsp_window *window)
 {
     struct hb_cur outer = hb_cur(data);
     struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
@@ -91,10 +100,10 @@ static enum hb_code judge_data(struct hb_span data, const struct hb_cert *cert, 
         struct hb_cur single = hb_der_take(&list, HB_DER_SEQUENCE);
         struct hb_cur id = hb_der_take(&single, HB_DER_SEQUENCE);
         if (is_about(id, cert, issuer)) {
-            return judge_single(single, now);
+            return judge_single(single, now, window);
         }
     }
-    return HB_E_X509_STAPLE;
+    return HB_E_X509_STAPLE_OTHER;
 }
 
 /* A certificate inside the response that the issuer made for signing responses. */
@@ -107,8 +116,13 @@ static bool appointed(const struct hb_env *env, struct hb_span der, const struct
            hb_path_signed_by(env, responder->tbs, responder->sig, responder->signature, issuer) == HB_OK;
 }
 
-enum hb_code hb_ocsp_check(const struct hb_env *env, struct hb_span response, const struct hb_cert *cert,
-                           const struct hb_cert *issuer, uint64_t now)
+struct basic {
+    struct hb_span data, signature; /* ResponseData as signed; its signature */
+    const struct hb_sigalg *sig;    /* NULL: one we do not accept */
+    struct hb_cur rest;             /* certificates, perhaps */
+};
+
+static bool read_basic(struct hb_span response, struct basic *b)
 {
     struct hb_cur outer = hb_cur(response);
     struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
@@ -121,26 +135,75 @@ enum hb_code hb_ocsp_check(const struct hb_env *env, struct hb_span response, co
 
     if (!hb_cur_end(&outer) || !hb_cur_end(&c) || !hb_cur_end(&status) || !hb_cur_end(&wrap) ||
         !hb_cur_end(&bytes) || code != 0 || !is(type, oid_basic, sizeof oid_basic - 1)) {
-        return HB_E_X509_STAPLE;
+        return false;
     }
     struct hb_cur basic = hb_der_take(&octets, HB_DER_SEQUENCE);
-    struct hb_span data = hb_der_element(&basic);
+    b->data = hb_der_element(&basic);
     struct hb_cur alg = hb_der_take(&basic, HB_DER_SEQUENCE);
-    struct hb_span signature = hb_der_bits(&basic);
+    b->signature = hb_der_bits(&basic);
     if (!hb_cur_ok(&basic) || !hb_cur_end(&octets)) {
-        return HB_E_X509_STAPLE;
+        return false;
     }
     struct hb_span oid = hb_der_oid(&alg);
-    const struct hb_sigalg *sig = hb_cert_signature_scheme(oid, alg);
-    bool signed_well = hb_path_signed_by(env, data, sig, signature, issuer) == HB_OK;
-    if (!signed_well && hb_der_peek(&basic) == (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
-        struct hb_cur certs_wrap = hb_der_take(&basic, HB_DER_CONTEXT_CONSTRUCTED | 0);
-        struct hb_cur certs = hb_der_take(&certs_wrap, HB_DER_SEQUENCE);
-        struct hb_cert responder;
-        for (unsigned i = 0; i < 4 && hb_cur_left(&certs) > 0 && !signed_well; i++) {
-            signed_well = appointed(env, hb_der_element(&certs), issuer, now, &responder) &&
-                          hb_path_signed_by(env, data, sig, signature, &responder) == HB_OK;
+    b->sig = hb_cert_signature_scheme(oid, alg);
+    b->rest = basic;
+    return true;
+}
+
+/* By the issuer, or by a responder it appointed; *until: when that responder's certificate ends. */
+static bool signed_well(const struct hb_env *env, struct basic *b, const struct hb_cert *issuer, uint64_t now,
+                        uint64_t *until)
+{
+    struct hb_cert responder;
+
+    *until = UINT64_MAX;
+    if (hb_path_signed_by(env, b->data, b->sig, b->signature, issuer) == HB_OK) {
+        return true;
+    }
+    if (hb_der_peek(&b->rest) != (HB_DER_CONTEXT_CONSTRUCTED | 0)) {
+        return false;
+    }
+    struct hb_cur wrap = hb_der_take(&b->rest, HB_DER_CONTEXT_CONSTRUCTED | 0);
+    struct hb_cur certs = hb_der_take(&wrap, HB_DER_SEQUENCE);
+    for (unsigned i = 0; i < 4 && hb_cur_left(&certs) > 0; i++) {
+        if (appointed(env, hb_der_element(&certs), issuer, now, &responder) &&
+            hb_path_signed_by(env, b->data, b->sig, b->signature, &responder) == HB_OK) {
+            *until = responder.not_after;
+            return true;
         }
     }
-    return signed_well ? judge_data(data, cert, issuer, now) : HB_E_X509_STAPLE;
+    return false;
+}
+
+enum hb_code hb_ocsp_check(const struct hb_env *env, struct hb_span response, const struct hb_cert *cert,
+                           const struct hb_cert *issuer, uint64_t now)
+{
+    struct hb_ocsp_window window;
+    struct basic b;
+    uint64_t until;
+
+    if (!read_basic(response, &b)) {
+        return HB_E_X509_STAPLE;
+    }
+    return signed_well(env, &b, issuer, now, &until) ? judge_data(b.data, cert, issuer, now, &window)
+                                                     : HB_E_X509_STAPLE_SIGNATURE;
+}
+
+enum hb_code hb_ocsp_window(const struct hb_env *env, struct hb_span response, const struct hb_cert *cert,
+                            const struct hb_cert *issuer, uint64_t now, struct hb_ocsp_window *window)
+{
+    struct basic b;
+    uint64_t until = UINT64_MAX;
+
+    if (!read_basic(response, &b)) {
+        return HB_E_X509_STAPLE;
+    }
+    /* what it says first: "about another certificate" helps an operator more than "not signed by its issuer"
+     */
+    HB_TRY(judge_data(b.data, cert, issuer, now, window));
+    if (issuer != NULL && !signed_well(env, &b, issuer, now, &until)) {
+        return HB_E_X509_STAPLE_SIGNATURE;
+    }
+    window->until = until < window->until ? until : window->until;
+    return HB_OK;
 }

@@ -26,6 +26,7 @@ struct hb_cred_facts {
     char key[24];                   /* "ECDSA P-256", "RSA 2048", "Ed25519" */
     char names[256];                /* DNS names, comma separated, cut with "..." */
     unsigned num_names;
+    bool must_staple; /* it says that it is good only with an OCSP response (RFC 7633) */
 };
 
 /* Adds one pair: chain_pem holds one or more CERTIFICATE blocks, leaf first (other text between them is
@@ -42,8 +43,14 @@ HB_MUST_USE enum hb_code hb_cred_store_add_remote(struct hb_cred_store *store, s
                                                   uint64_t handle, struct hb_cred_facts *facts);
 /* That number; 0 if the key is here. */
 uint64_t hb_cred_handle(const struct hb_cred *cred);
-/* Gives the pair added last an OCSP response (DER, copied) to be stapled. */
-HB_MUST_USE enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span response);
+/* Gives the pair added last an OCSP response (DER, copied) to be stapled, if it says "good" of that very
+ * leaf, is of now, and is signed by the issuer or whom that appointed (as far as the chain has the issuer's
+ * certificate). *until: when it stops to be shown, seconds since 1970; until may be NULL. HB_E_X509_REVOKED,
+ * HB_E_X509_STAPLE, _OTHER, _SIGNATURE, _STALE, _UNKNOWN: it is not taken. */
+HB_MUST_USE enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struct hb_span response,
+                                              uint64_t *until);
+/* Staples are taken unseen and shown for ever: for tests of what peers make of bad ones. */
+void hb_cred_store_any_staple(struct hb_cred_store *store);
 size_t hb_cred_store_count(const struct hb_cred_store *store);
 
 /* Signs input (not hashed) for TLS scheme `scheme`; the signature (DER for ECDSA) goes to sig, at most cap
@@ -54,7 +61,8 @@ HB_MUST_USE enum hb_code hb_cred_sign(const struct hb_cred *cred, const struct h
 HB_MUST_USE enum hb_code hb_cred_decrypt(const struct hb_cred *cred, const struct hb_env *env,
                                          uint16_t client_version, struct hb_span ciphertext,
                                          uint8_t premaster[48]);
-/* Certificates are taken whatever the time: for a process that takes over from one that has judged them. */
+/* Certificates and staples are taken whatever the time (a stale one is not shown): for a process that takes
+ * over from one that has judged them. */
 void hb_cred_store_any_time(struct hb_cred_store *store);
 /* true: signatures with this store's keys come from outside, through HB_TLS_SIGN. Default false: inline. */
 void hb_cred_store_sign_later(struct hb_cred_store *store, bool later);
