@@ -42,7 +42,7 @@ class Session:
         self.number, self.sent, self.good, self.waiting = 0, 0, 0, []
         self.c = Line(port, TIMEOUT)
         self.port = self.c.sock.getsockname()[1]
-        self.context = w.client_context()
+        self.context = w.shared_context = getattr(w, 'shared_context', None) or w.client_context()
 
     def open(self):
         c = self.c

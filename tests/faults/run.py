@@ -13,13 +13,14 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
 import backends
+import crowds
 import deaths
 import machine
 import reloads
 from load import Echo
 from support import Failure, World
 
-MODULES = (backends, deaths, machine, reloads)
+MODULES = (backends, crowds, deaths, machine, reloads)
 LINE = '{:<52} {:>9} {:>9} {:>6}  {}'
 
 
