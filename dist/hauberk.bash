@@ -4,7 +4,7 @@ _hauberk() {
     local commands='run check explain simulate ctl version help'
     local files='--config --cert --key --staple --client-ca --external-password-file --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
     local flags='--debug --trusted-network --public-mx --plaintext-auth --help --help-tls'
-    local values='--listen --backend --workers --log --certificate-folder --connections-per-address --connections-per-network
+    local values='--listen --backend --workers --log --log-to --certificate-folder --connections-per-address --connections-per-network
         --handshakes-per-network --handshakes-per-second --handshakes-at-once --failed-logins-per-address --tarpit --memory-per-worker --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --alpn
         --alpn-protocols --client-auth --client-verify --client-identity --external --external-user --resumption --tickets --ticket-lifetime --record-size-limit --groups
         --idle-timeout --preauth-timeout --bad-commands --backend-name --backend-verify --backend-pin --backend-profile
@@ -32,6 +32,7 @@ _hauberk() {
     --sni) mapfile -t COMPREPLY < <(compgen -W 'default strict' -- "$cur") ;;
     --alpn) mapfile -t COMPREPLY < <(compgen -W 'strict lenient' -- "$cur") ;;
     --resumption) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur") ;;
+    --log-to) mapfile -t COMPREPLY < <(compgen -W 'stderr journald syslog' -- "$cur") ;;
     --log) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
     --tls-min | --tls-max | --backend-tls-min | --backend-tls-max)
         mapfile -t COMPREPLY < <(compgen -W '1.0 1.1 1.2 1.3' -- "$cur")

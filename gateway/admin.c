@@ -5,6 +5,7 @@
 #include "http.h"
 #include "ipc.h"
 #include "log.h"
+#include "log_socket.h"
 #include "sysenv.h"
 #include <errno.h>
 #include <poll.h>
@@ -196,6 +197,8 @@ static bool hear_supervisor(struct admin *a)
             take_answer(a, &a->in.body);
         } else if (a->in.type == GW_MSG_PAGE) {
             take_page(a, &a->in);
+        } else if (a->in.type == GW_MSG_LOG) {
+            gw_log_take(&a->in);
         }
         gw_ipc_done(&a->in);
         if (stop) {

@@ -64,7 +64,7 @@ int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_setting
                    int *pid)
 {
     int ends[2];
-    int sent[2];
+    int sent[3];
     unsigned num_sent = 0;
     uint8_t mem[32];
     struct hb_bld b = hb_bld(mem, sizeof mem);
@@ -84,11 +84,15 @@ int gw_child_start(enum gw_role role, unsigned id, const struct gw_child_setting
     hb_bld_u32(&b, set->gid);
     hb_bld_u8(&b, (uint8_t)set->log);
     hb_bld_u8(&b, set->debug);
+    hb_bld_u8(&b, (uint8_t)set->log_to);
     for (unsigned i = 0; i < 2; i++) {
         hb_bld_u8(&b, fd[i] >= 0);
         if (fd[i] >= 0) {
             sent[num_sent++] = fd[i];
         }
+    }
+    if (gw_log_fd() >= 0) {
+        sent[num_sent++] = gw_log_fd();
     }
     HB_INVARIANT(hb_bld_ok(&b));
     if (*pid < 0 || !gw_ipc_send(ends[0], GW_MSG_HELLO, hb_bld_span(&b), sent, num_sent)) {
@@ -131,10 +135,12 @@ bool gw_child_begin(int supervisor, enum gw_role role, struct gw_hello *hello, b
         gid_t gid = hb_cur_u32(&m->body);
         unsigned format = hb_cur_u8(&m->body);
         bool debug = hb_cur_u8(&m->body) != 0;
+        unsigned log_to = hb_cur_u8(&m->body);
         for (unsigned i = 0; i < 2; i++) {
             hello->fd[i] = hb_cur_u8(&m->body) != 0 ? gw_ipc_take_fd(m) : -1;
         }
-        good = m->type == GW_MSG_HELLO && hb_cur_end(&m->body);
+        good = m->type == GW_MSG_HELLO && hb_cur_end(&m->body) && log_to <= GW_LOG_SYSLOG;
+        gw_log_to(good ? (enum gw_log_to)log_to : GW_LOG_STDERR, good ? gw_ipc_take_fd(m) : -1);
         gw_ipc_done(m);
         gw_log_setup(format == GW_LOG_JSON ? GW_LOG_JSON : GW_LOG_TEXT, debug);
         gw_log_prepare();

@@ -26,7 +26,7 @@ bool gw_child_begin(int supervisor, enum gw_role role, struct gw_hello *hello, b
 
 struct gw_child_settings {
     bool sandbox, root, debug;
-    unsigned uid, gid, log;
+    unsigned uid, gid, log, log_to; /* with the log's socket, if it has one now */
 };
 
 /* For the supervisor: a child and the socket to it. -1 after logging why. fd: go with its HELLO, those that

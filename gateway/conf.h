@@ -135,6 +135,8 @@ struct gw_conf {
     bool debug;
     bool keys_in_workers; /* no keeper */
     bool sandbox;
+    enum gw_log_to log_to;
+    const char *log_path;            /* of the draft; NULL: where it usually is */
     const char *user, *control;      /* of the draft; NULL: nobody said it */
     const char *metrics_text;        /* likewise */
     struct sockaddr_storage metrics; /* where /metrics is; family 0: nowhere */

@@ -283,9 +283,35 @@ static void load_processes(const struct gw_draft *d, struct gw_conf *conf, struc
     }
 }
 
-struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
+/* stderr | journald[:PATH] | syslog[:PATH] */
+static void load_log(const struct gw_draft *d, struct gw_conf *conf, struct gw_problems *p)
 {
     static const char *const formats[] = {"text", "json"};
+    static const char *const places[] = {"stderr", "journald", "syslog"};
+    const char *to = d->log_to != NULL ? d->log_to : "stderr";
+    size_t len = strcspn(to, ":");
+    bool path = to[len] == ':';
+
+    conf->log = gw_choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
+                    ? GW_LOG_JSON
+                    : GW_LOG_TEXT;
+    conf->debug = d->debug;
+    for (unsigned i = 0; i < 3; i++) {
+        if (strlen(places[i]) == len && strncmp(places[i], to, len) == 0 &&
+            (!path || (i > 0 && to[len + 1] == '/'))) {
+            conf->log_to = (enum gw_log_to)i;
+            conf->log_path = path ? to + len + 1 : NULL;
+            return;
+        }
+    }
+    gw_problem(p, d->log_to_where,
+               "log-to takes stderr, journald, syslog, or one of these with a path such as "
+               "syslog:/dev/log; not",
+               to);
+}
+
+struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
+{
     struct gw_conf *conf = calloc(1, sizeof *conf);
 
     if (conf == NULL) {
@@ -296,10 +322,7 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         gw_problem(p, "hauberk", "the configuration is too long: more than 1 MiB of words and paths", NULL);
     }
     conf->workers = load_workers(d, p);
-    conf->log = gw_choose(d->log, formats, 2, "log", d->log_where != NULL ? d->log_where : "log", p) == 1
-                    ? GW_LOG_JSON
-                    : GW_LOG_TEXT;
-    conf->debug = d->debug;
+    load_log(d, conf, p);
     load_processes(d, conf, p);
     gw_conf_limits(d, conf, p);
     conf->timeouts = d->timeouts;

@@ -1,9 +1,9 @@
 /* ipc.h: framed messages between the processes of one gateway.
  *
- *   supervisor ── worker      HELLO, CONF, KEEPER, DRAIN, STOP, DIALED, LIST, KILL │ READY, OLDEST, DIAL, DID
- *   supervisor ── keeper      HELLO, KEYS, PEER, FORGET        │ READY
- *   supervisor ── admin       HELLO, SAY, PAGE                 │ READY, ASK
- *   worker     ── keeper      SIGN, DECRYPT                    │ DONE
+ *   supervisor ── worker      HELLO, CONF, KEEPER, DRAIN, STOP, DIALED, LIST, KILL │ READY, OLDEST, DIAL,
+ * DID, LOG supervisor ── keeper      HELLO, KEYS, PEER, FORGET        │ READY supervisor ── admin HELLO, SAY,
+ * PAGE                 │ READY, ASK supervisor ── all of them LOG                              │ worker ──
+ * keeper      SIGN, DECRYPT                    │ DONE
  *
  * A message is one packet of a SOCK_SEQPACKET pair: a byte that says which, a
  * body, perhaps descriptors; what is long (a configuration, keys) travels as a
@@ -24,8 +24,9 @@
 #define GW_IPC_FD  3 /* where a child finds its socket to the supervisor */
 
 enum gw_msg {
-    GW_MSG_HELLO = 1, /* u16 id, u8 flags (GW_HELLO_*), u32 uid, u32 gid, u8 log format, u8 debug; fds: one of
-                       * struct gw_stat to write to (worker), the control socket (admin) */
+    GW_MSG_HELLO = 1, /* u16 id, u8 flags (GW_HELLO_*), u32 uid, u32 gid, u8 log format, u8 debug, u8 log
+                       * place (its socket is the last descriptor); fds: one of struct gw_stat to write to
+                       * (worker), the control socket (admin) */
     GW_MSG_CONF,      /* u32 generation; fds: the bundle, then a listening socket for each of its listeners */
     GW_MSG_KEEPER,    /* fd: socket to a keeper; the one before is dead */
     GW_MSG_DRAIN,     /* u32 seconds to spread the goodbyes over */
@@ -46,7 +47,8 @@ enum gw_msg {
     GW_MSG_LIST,      /* u32 client; fd: memory for lines of sessions */
     GW_MSG_KILL,      /* u32 client, u64 session */
     GW_MSG_DID,       /* u32 client, u32 bytes written, or sessions ended, u32 sessions that did not fit */
-    GW_MSG_LOADED,    /* loader.c: from the process that loads a configuration */
+    GW_MSG_LOG, /* u8 where the log goes; fd: the socket. From a worker, empty: nobody is behind its socket */
+    GW_MSG_LOADED, /* loader.c: from the process that loads a configuration */
     GW_NUM_MSGS
 };
 

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "ipc.h"
 #include "log.h"
+#include "log_socket.h"
 #include "source.h"
 #include "sysenv.h"
 #include <hb/cred.h>
@@ -194,6 +195,8 @@ static bool serve_supervisor(struct keeper *k)
             take_peer(k);
         } else if (k->in.type == GW_MSG_FORGET) {
             forget_older(k, hb_cur_u32(&k->in.body));
+        } else if (k->in.type == GW_MSG_LOG) {
+            gw_log_take(&k->in);
         } else if (k->in.type == GW_MSG_STOP) {
             go_on = false;
         }

@@ -109,6 +109,7 @@ static int run(int argc, char **argv)
         return 2;
     }
     gw_log_setup(snap->conf->log, snap->conf->debug);
+    gw_log_prepare();
     return gw_run(argc, argv, snap);
 }
 

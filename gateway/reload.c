@@ -9,6 +9,7 @@
  * with supervisor and keeper while a session began with them. What belongs to the program and not to sessions
  * (workers, keys, user, sandbox, control) is taken at the start alone. */
 #include "log.h"
+#include "log_socket.h"
 #include "source.h"
 #include "supervisor.h"
 
@@ -188,6 +189,7 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
     }
     gw_ports_settle(&sv->ports, &added, &removed);
     gw_log_setup(sv->snap->conf->log, sv->snap->conf->debug);
+    gw_logs_renew(sv, sv->old[sv->num_old - 1]->conf);
     sv->settings.log = sv->snap->conf->log;
     sv->settings.debug = sv->snap->conf->debug;
     (void)snprintf(sv->last_reload, sizeof sv->last_reload, "generation %u is in force%s%s",

@@ -9,6 +9,7 @@
 #include "admin.h"
 #include "listener.h"
 #include "log.h"
+#include "log_socket.h"
 #include "service.h"
 #include "source.h"
 #include "sysenv.h"
@@ -86,6 +87,7 @@ static bool choose_user(struct gw_supervisor *sv)
     sv->settings.sandbox = conf->sandbox;
     sv->settings.root = geteuid() == 0;
     sv->settings.log = conf->log;
+    sv->settings.log_to = conf->log_to;
     sv->settings.debug = conf->debug;
     if (!conf->sandbox) {
         GW_LOG(GW_EV_SANDBOX_OFF, GW_U64("uid", (uint64_t)geteuid()));
@@ -363,6 +365,8 @@ static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
         gw_reload_forget(sv);
     } else if (m->type == GW_MSG_DIAL && p->role == GW_ROLE_WORKER) {
         dial(sv, p);
+    } else if (m->type == GW_MSG_LOG && p->role == GW_ROLE_WORKER) {
+        gw_logs_lost(sv);
     } else if (m->type == GW_MSG_DID && p->role == GW_ROLE_WORKER) {
         gw_query_did(sv, p);
     } else if (m->type == GW_MSG_ASK && p->role == GW_ROLE_ADMIN) {
@@ -431,7 +435,9 @@ static int next_wait(const struct gw_supervisor *sv, uint64_t now)
     due = sv->loader.fd >= 0 && sv->loader.due < due ? sv->loader.due : due;
     due = sv->names_due != 0 && sv->names_due < due && !sv->draining ? sv->names_due : due;
     uint64_t query = gw_query_due(sv);
+    uint64_t logs = gw_logs_due(sv);
     due = query < due ? query : due;
+    due = logs < due ? logs : due;
     if (gw_service_watchdog() > 0 && now + gw_service_watchdog() < due) {
         due = now + gw_service_watchdog();
     }
@@ -507,6 +513,7 @@ static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
         reap(sv);
         reload_due(sv);
         gw_query_late(sv, gw_now_ms());
+        gw_logs_tick(sv, gw_now_ms());
         gw_log_tick();
     }
     end_helpers(sv);
@@ -601,6 +608,10 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
     gw_reload_plan(sv);
     sv->born = gw_now_ms();
     gw_service_begin();
+    if (snap->conf->log_to != GW_LOG_STDERR) {
+        gw_log_to(snap->conf->log_to, -1);
+        gw_logs_tick(sv, sv->born);
+    }
     raise_descriptor_limit();
     bool good = gw_ports_open(&sv->ports, snap->conf, why, sizeof why);
     if (!good) {

@@ -68,6 +68,8 @@ struct gw_supervisor {
         uint32_t client;
     } reload_asked; /* who is told; begun: of the load under way; loaded: as soon as every worker has the new
                        generation */
+    uint64_t log_due; /* when the log's socket is looked for again */
+    bool log_told;    /* that nobody is there */
     struct gw_query queries[GW_MAX_QUERIES];
     struct gw_ipc_in in;
 };

@@ -10,6 +10,7 @@
 #include "health.h"
 #include "listener.h"
 #include "log.h"
+#include "log_socket.h"
 #include "session.h"
 #include "slab.h"
 #include "sysenv.h"
@@ -163,6 +164,9 @@ static void tick(uv_timer_t *timer)
         gw_health_tick(w);
     }
     gw_log_tick();
+    if (gw_log_lost() && w->supervisor >= 0) {
+        (void)gw_ipc_try(w->supervisor, GW_MSG_LOG, hb_span(NULL, 0), NULL, 0);
+    }
 }
 
 /* ---- configuration ---- */
@@ -249,6 +253,10 @@ static bool take_conf(struct gw_worker *w, struct gw_ipc_in *m)
 
 static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
 {
+    if (m->type == GW_MSG_LOG) {
+        gw_log_take(m);
+        return true;
+    }
     if (w->snap == NULL && m->type != GW_MSG_CONF && m->type != GW_MSG_KEEPER) {
         return false; /* stopped before it began */
     }

@@ -1,6 +1,9 @@
 """What can be seen from outside: /metrics, /healthz, `hauberk ctl`, and that they agree with the log."""
 import http.client
+import os
 import re
+import socket
+import struct
 import time
 
 from cases_policy import listeners, login_imap, with_server
@@ -141,6 +144,122 @@ def log_line_of_a_session(w, server):
         equal(found[0]['closed_by'], 'hauberk', 'who closed')
 
 
+class Datagrams:
+    """A syslog daemon, or journald: what was sent to its socket, and by which process."""
+
+    def __init__(self, path):
+        self.path, self.got = path, []
+        path.unlink(missing_ok=True)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(str(path))
+        path.chmod(0o666)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.sock.settimeout(0.2)
+
+    def wait(self, good, what, seconds=20):
+        """The first datagram that is good: (process id, text)."""
+        end = time.monotonic() + seconds
+        while True:
+            found = [g for g in self.got if good(g[1])]
+            if found:
+                return found[0]
+            if time.monotonic() > end:
+                raise Failure(f'{what}: {self.got[-5:]}')
+            try:
+                data, anc, _, _ = self.sock.recvmsg(65536, 1024)
+                self.got.append((struct.unpack('3i', anc[0][2])[0], data.decode()))
+            except TimeoutError:
+                pass
+
+    def close(self):
+        self.sock.close()
+        self.path.unlink()
+
+
+@with_server
+def log_to_syslog_and_journald(w, server):
+    """From inside the sandbox, over a daemon that is started again, and to another place after a reload."""
+    port, path, to = free_port(), w.folder / 'log.conf', [w.folder / 'syslog.sock', w.folder / 'journal.sock']
+    control = w.folder / 'log-control'
+
+    def configure(target):
+        path.write_text(f'''
+log-to = "{target}"
+control = "{control}"
+workers = "2"
+listener imap {{
+  host = "mail.test"
+  listen = "imap://127.0.0.1:{port}"
+  backend = "127.0.0.1:{server.port["imap"]}"
+}}
+certificate mail {{
+  chain = "{w.certs}/ecdsa-p256.crt"
+  key = "{w.certs}/ecdsa-p256.key"
+}}
+''')
+
+    def session():
+        c = upgrade(w, port, 'imap')
+        login_imap(c)
+        c.close()
+        return f'127.0.0.1:{c.port}'
+
+    syslog = Datagrams(to[0])
+    configure(f'syslog:{to[0]}')
+    with Gateway(w, [], '--config', path, '--sandbox', 'on', certs=()) as g:
+        syslog.wait(lambda t: '"event":"ready"' in t, 'ready')
+        me = session()
+        pid, text = syslog.wait(lambda t: '"event":"session.end"' in t and me in t, 'a session')
+        check(pid in g.children(), f'{pid} is no worker')
+        check(re.match(r'<22>[A-Z][a-z]{2} [ 123]\d \d\d:\d\d:\d\d hauberk\[' + str(pid) + r'\]: {"level":"info","event":"session.end",', text), text)
+        syslog.close()  # nobody is there: standard error has it
+        me = session()
+        end = time.monotonic() + 20
+        while me not in g.log.read_text():
+            check(time.monotonic() < end, 'a line was lost')
+            time.sleep(0.1)
+        syslog = Datagrams(to[0])  # ...and somebody again
+        for _ in range(40):
+            me = session()
+            try:
+                syslog.wait(lambda t: me in t, 'again', 1)
+                break
+            except Failure:
+                pass
+        syslog.wait(lambda t: me in t, 'lines do not arrive again', 1)
+
+        journal = Datagrams(to[1])
+        configure(f'journald:{to[1]}')
+        equal(run([str(w.release_program), 'ctl', '--control', str(control), 'reload'])[0], 0, 'reload')
+        me = session()
+        pid, text = journal.wait(lambda t: 'MESSAGE={"level":"info","event":"session.end"' in t and me in t, 'journald')
+        fields = dict(line.split('=', 1) for line in text.splitlines())
+        equal([fields[k] for k in ('PRIORITY', 'SYSLOG_IDENTIFIER', 'HAUBERK_EVENT', 'HAUBERK_PEER', 'HAUBERK_SNI')],
+              ['6', 'hauberk', 'session.end', me, 'mail.test'], 'fields')
+        check(pid in g.children(), f'{pid} is no worker')
+        equal([t for _, t in syslog.got if me in t], [], 'no line at the old place')
+    syslog.close()
+    journal.close()
+
+
+@with_server
+def levels_for_a_journal_on_stderr(w, server):
+    """JOURNAL_STREAM names the stream: levels stand before the lines, and no time."""
+    log = w.folder / 'journal-stream.log'
+    log.touch()
+    stat = log.stat()
+    for stream, prefix in ((f'{stat.st_dev}:{stat.st_ino}', '<6>info event=ready '), ('1:2', '20')):
+        log.write_text('')
+        port = free_port()
+        p = w.start([w.gateway_program, 'run', '--host', 'mail.test', '--cert', w.certs / 'ecdsa-p256.crt', '--key',
+                     w.certs / 'ecdsa-p256.key', '--listen', f'imap://127.0.0.1:{port}', '--backend',
+                     f'127.0.0.1:{server.port["imap"]}'], log.name, env={**os.environ, 'JOURNAL_STREAM': stream})
+        wait_port(port, p)
+        w.stop(p)
+        ready = [line for line in log.read_text().splitlines() if 'event=ready' in line]
+        check(len(ready) == 1 and ready[0].startswith(prefix), f'{stream}: {ready}')
+
+
 def rows(out):
     """The lines of `hauberk ctl sessions`."""
     return [dict(f.split('=', 1) for f in line.split(' ')) for line in out.decode().splitlines()]
@@ -195,4 +314,5 @@ def sessions_listed_and_ended(w, server):
 
 
 CASES = [metrics_agree_with_the_log, control_socket_tells_the_same, log_line_of_a_session,
+         log_to_syslog_and_journald, levels_for_a_journal_on_stderr,
          sessions_listed_and_ended]

@@ -205,6 +205,7 @@ class Line:
     def __init__(self, port, timeout=15, source='0.0.0.0'):
         self.sock = socket.create_connection(('127.0.0.1', port), timeout, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = self.sock.getsockname()[1]
         self.buffer, self.transcript = b'', []
 
     def send(self, text):
