@@ -233,8 +233,8 @@ static bool never(struct hb_span verb)
     return hb_has_prefix(verb, "X-");
 }
 
-/* An ID that claims to come from a proxy, or may do so in a literal (ADDR-21): answered here, so that the
- * backend never sees it. */
+/* An ID that claims to come from a proxy, or may do so in a literal, or behind a backslash that a server
+ * takes out whatever it stands before (ADDR-21): answered here, so that the backend never sees it. */
 static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb *verb, struct hb_span args)
 {
     uint64_t size;
@@ -244,6 +244,9 @@ static bool refuse_args(struct hb_proto_session *s, const struct hb_tagged_verb 
         return false;
     }
     for (size_t i = 0; i + 2 <= args.len; i++) {
+        if (args.p[i] == '\\') {
+            return true;
+        }
         bool begins = i == 0 || !hb_plain_word(hb_span(args.p + i - 1, 1));
         if (begins && hb_has_prefix(hb_span_skip(args, i), "x-")) {
             return true;

@@ -7,9 +7,9 @@ import time
 
 from cases_policy import listeners
 from cases_sight import get, parse
-from cases_upstream import IN_CLEAR, server_context, trust
+from cases_upstream import IN_CLEAR, server_context, trust, wait_log
 from mailserver import MailServer, apart
-from support import Failure, Gateway, Line, check, equal, free_port, wait_port
+from support import Dovecot, Failure, Gateway, Line, check, equal, free_port, upgrade, wait_port
 
 # what comes before STARTTLS, STARTTLS, its answers up to the go-ahead, a command that must never be seen
 CLIENTS = {
@@ -173,4 +173,34 @@ def what_reaches_the_backend(w):
         server.stop()
 
 
-CASES = [injection_at_every_cut, backend_injection_at_every_cut, what_reaches_the_backend]
+FORGED = ('("x-originating-ip" "203.0.113.9")', '("x\\-originating-ip" "203.0.113.9")', '("\\x-originating-ip" "203.0.113.9")',
+          '("X-Originating-IP" "203.0.113.9")', '("name" "x" "x-orig\\inating-ip" "203.0.113.9")',
+          '({16+}\r\nx-originating-ip "203.0.113.9")', '("x-originating-ip" {11+}\r\n203.0.113.9)', '(x-originating-ip "203.0.113.9")')
+
+
+def forged_client_address(w):
+    """SEC-08, ADDR-21: an ID that speaks for somebody else, spelt so that Dovecot, which trusts us, would understand it."""
+    dovecot = Dovecot(w, 'dovecot-id', extra='login_trusted_networks = 127.0.0.0/8\nauth_verbose = yes')
+    for way in ('direct', 'off', 'command'):
+        believed = []
+        with Gateway(w, [('imap', dovecot.imap)], '--client-address', way.replace('direct', 'off')) as g:
+            for n, forged in enumerate(FORGED):
+                user = f'user{n}-{way}'
+                c = Line(dovecot.imap) if way == 'direct' else upgrade(w, g.port('imap'), 'imap')
+                c.send(f'a ID {forged}\r\n')
+                if way != 'direct':
+                    c.until('a OK')
+                c.send(f'b LOGIN {user} secret\r\n')
+                c.until('b OK')
+                c.close()
+                wait_log(dovecot.folder / 'log', f'Login: user=<{user}>')
+                line = [l for l in (dovecot.folder / 'log').read_text().splitlines() if f'Login: user=<{user}>' in l][0]
+                believed += [forged] if 'rip=203.0.113.9' in line else []
+        if way != 'direct':
+            equal(believed, [], f'client-address = {way}: what Dovecot believed behind the gateway')
+        else:
+            check(FORGED[0] in believed and len(believed) > 2, f'Dovecot believes only {believed}: the test has lost its sense')
+    w.stop(dovecot.process)
+
+
+CASES = [forged_client_address, injection_at_every_cut, backend_injection_at_every_cut, what_reaches_the_backend]
