@@ -96,6 +96,9 @@ void duo_events(struct duo *d, struct duo_end *end)
             end->ready = true;
             hb_tls_peer_identity(end->tls, end->identity, sizeof end->identity);
             hb_tls_server_name(end->tls, end->name, sizeof end->name);
+            if (hb_tls_server_end_point(end->tls, end->end_point, &end->end_point_len) != HB_OK) {
+                end->end_point_len = 0;
+            }
             end->stapled = hb_tls_peer_staple(end->tls).len;
             break;
         case HB_TLS_DATA:

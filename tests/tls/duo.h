@@ -18,6 +18,8 @@ struct duo_end {
     uint8_t session[HB_TLS_SESSION_MAX];
     size_t session_len;
     char identity[256], name[256];
+    uint8_t end_point[HB_TLS_END_POINT_MAX]; /* tls-server-end-point at READY; 0 bytes: none */
+    size_t end_point_len;
     bool sign_later_seen, decrypt_later_seen, verify_seen;
     enum hb_code verdict; /* answer to HB_TLS_VERIFY */
     size_t stapled;

@@ -97,6 +97,7 @@ static void take_events(struct peer *p)
             assert_false(p->ready);
             p->ready = true;
             hb_tls_server_name(p->tls, p->sni, sizeof p->sni);
+            p->end_point_code = hb_tls_server_end_point(p->tls, p->end_point, &p->end_point_len);
             break;
         case HB_TLS_DATA:
             assert_true(p->ready);

@@ -27,6 +27,9 @@ struct peer {
     uint8_t got[1 << 16]; /* plaintext that reached us (the last 64 KiB of it, from the start) */
     size_t got_len, got_total;
     char sni[256];
+    uint8_t end_point[HB_TLS_END_POINT_MAX]; /* tls-server-end-point at READY */
+    size_t end_point_len;
+    enum hb_code end_point_code;
     size_t wire_in, wire_out;
 };
 

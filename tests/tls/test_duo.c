@@ -109,6 +109,10 @@ static void check(struct duo *d, const struct row *r, bool resumed)
         assert_string_equal(hb_tls_group_name(c->group), r->want_group);
         assert_int_equal(c->group, s->group);
     }
+    bool shown = !resumed && !r->psk; /* SASL-07: both ends see one certificate */
+    assert_int_equal(d->client.end_point_len > 0, shown && d->server.end_point_len > 0);
+    assert_int_equal(d->client.end_point_len, d->server.end_point_len);
+    assert_memory_equal(d->client.end_point, d->server.end_point, d->client.end_point_len);
     if (!resumed && !r->psk) {
         assert_true(c->peer_sigalg == s->sigalg || c->version < 0x0303);
     }

@@ -151,10 +151,38 @@ static void export_alike(struct peer *p)
     uint8_t ours[32];
     uint8_t theirs[32];
 
+    assert_int_equal(hb_tls_exporter_binding(p->tls, ours), HB_OK); /* SASL-07 */
+    assert_int_equal(
+        SSL_export_keying_material(p->ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 1), 1);
+    assert_memory_equal(ours, theirs, 32);
     assert_int_equal(hb_tls_export(p->tls, "EXPORTER-Channel-Binding", hb_span(NULL, 0), ours, 32), HB_OK);
     assert_int_equal(
         SSL_export_keying_material(p->ssl, theirs, 32, "EXPORTER-Channel-Binding", 24, NULL, 0, 1), 1);
     assert_memory_equal(ours, theirs, 32);
+}
+
+/* SASL-07: tls-server-end-point as OpenSSL sees the certificate; none for EdDSA (RFC 5929 4.1). */
+static void same_end_point(struct peer *p)
+{
+    X509 *cert = SSL_get1_peer_certificate(p->ssl);
+    uint8_t theirs[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    int md = NID_undef;
+
+    assert_non_null(cert);
+    assert_int_equal(X509_get_signature_info(cert, &md, NULL, NULL, NULL), 1);
+    if (md == NID_undef) {
+        assert_int_equal(p->end_point_code, HB_E_X509_ALGORITHM);
+    } else {
+        assert_int_equal(p->end_point_code, HB_OK);
+        assert_int_equal(X509_digest(cert, EVP_get_digestbynid(md), theirs, &len), 1);
+        assert_int_equal(p->end_point_len, len);
+        assert_memory_equal(p->end_point, theirs, len);
+    }
+    X509_free(cert);
+    uint8_t none[HB_TLS_END_POINT_MAX];
+    size_t none_len;
+    assert_int_equal(hb_tls_server_end_point(p->tls, none, &none_len), HB_E_INTERNAL); /* READY was told */
 }
 
 static void key_updates(struct peer *p)
@@ -224,6 +252,7 @@ static void handshakes(enum peer_cut cut, bool reclaim)
         assert_int_equal(info->alpn, r->alpn != NULL ? 1 : 0);
         assert_string_equal(p->sni, r->sni != NULL ? r->sni : "");
         export_alike(p);
+        same_end_point(p);
         exchange_data(p);
         key_updates(p);
         close_both(p);

@@ -142,6 +142,16 @@ struct hb_span hb_tls_peer_staple(const struct hb_tls *t);
 HB_MUST_USE enum hb_code hb_tls_export(struct hb_tls *t, const char *label, struct hb_span context,
                                        uint8_t *dst, size_t len);
 
+/* Channel bindings (SASL-07). tls-exporter (RFC 9266): HB_E_INTERNAL where hb_tls_export() says so.
+ * tls-server-end-point (RFC 5929 4): the hash of the certificate that the server showed in this handshake,
+ * until READY or FAILED has been told, like the server_name; HB_E_INTERNAL if it showed none (a session taken
+ * up, a pre-shared key), HB_E_X509_ALGORITHM if none is defined for it (EdDSA). */
+#define HB_TLS_EXPORTER_LEN  32u
+#define HB_TLS_END_POINT_MAX 64u
+HB_MUST_USE enum hb_code hb_tls_exporter_binding(struct hb_tls *t, uint8_t dst[HB_TLS_EXPORTER_LEN]);
+HB_MUST_USE enum hb_code hb_tls_server_end_point(const struct hb_tls *t, uint8_t dst[HB_TLS_END_POINT_MAX],
+                                                 size_t *len);
+
 /* RFC 5705 without a context, which in TLS 1.2 differs from an empty one. HB_E_INTERNAL in TLS 1.3. */
 HB_MUST_USE enum hb_code hb_tls_export_plain(struct hb_tls *t, const char *label, uint8_t *dst, size_t len);
 
