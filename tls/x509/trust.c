@@ -46,29 +46,56 @@ void hb_trust_free(struct hb_trust **trust)
     t->env->release(t->env->ctx, t, sizeof *t);
 }
 
-static enum hb_code add_one(struct hb_trust *trust, const struct hb_pem_block *block)
+/* An anchor with room for cap bytes of DER; NULL: out of memory. keep() takes it. */
+static struct hb_anchor *make_room(const struct hb_trust *trust, size_t cap)
 {
-    size_t cap = block->body.len / 4 * 3 + 3;
     size_t memory_len = sizeof(struct hb_anchor) + cap;
     struct hb_anchor *a = trust->env->alloc(trust->env->ctx, memory_len);
-    size_t len;
 
-    if (a == NULL) {
-        return HB_E_NO_MEMORY;
+    if (a != NULL) {
+        a->memory_len = memory_len;
     }
-    a->memory_len = memory_len;
-    enum hb_code code = hb_pem_decode(block, a->der, cap, &len);
+    return a;
+}
+
+/* The anchor with its first len bytes written, if code is good so far and they are a certificate. */
+static enum hb_code keep(struct hb_trust *trust, struct hb_anchor *a, size_t len, enum hb_code code)
+{
     if (code == HB_OK) {
         code = hb_cert_parse(hb_span(a->der, len), &a->cert);
     }
     if (code != HB_OK) {
-        trust->env->release(trust->env->ctx, a, memory_len);
+        trust->env->release(trust->env->ctx, a, a->memory_len);
         return code;
     }
     a->next = trust->first;
     trust->first = a;
     trust->num++;
     return HB_OK;
+}
+
+static enum hb_code add_block(struct hb_trust *trust, const struct hb_pem_block *block)
+{
+    size_t cap = block->body.len / 4 * 3 + 3;
+    struct hb_anchor *a = make_room(trust, cap);
+    size_t len = 0;
+
+    if (a == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    enum hb_code code = hb_pem_decode(block, a->der, cap, &len);
+    return keep(trust, a, len, code);
+}
+
+enum hb_code hb_trust_add_der(struct hb_trust *trust, struct hb_span der)
+{
+    struct hb_anchor *a = make_room(trust, der.len);
+
+    if (a == NULL) {
+        return HB_E_NO_MEMORY;
+    }
+    memcpy(a->der, der.p, der.len);
+    return keep(trust, a, der.len, HB_OK);
 }
 
 enum hb_code hb_trust_add_pem(struct hb_trust *trust, struct hb_span pem, unsigned *added, unsigned *skipped)
@@ -81,7 +108,7 @@ enum hb_code hb_trust_add_pem(struct hb_trust *trust, struct hb_span pem, unsign
         if (!hb_span_is(block.label, "CERTIFICATE") && !hb_span_is(block.label, "TRUSTED CERTIFICATE")) {
             continue;
         }
-        enum hb_code code = add_one(trust, &block);
+        enum hb_code code = add_block(trust, &block);
         if (code == HB_E_NO_MEMORY) {
             return code;
         }

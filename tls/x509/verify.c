@@ -40,7 +40,7 @@ static bool covers_dns(const struct hb_cert *cert, struct hb_span host)
     return false;
 }
 
-static enum hb_code check_name(const struct hb_cert *leaf, struct hb_span name)
+enum hb_code hb_verify_name(const struct hb_cert *leaf, struct hb_span name)
 {
     uint8_t address[16];
     size_t len;
@@ -101,7 +101,7 @@ enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_re
     HB_TRY(hb_path_check(env, request->trust, chain, num, request->server ? HB_USE_SERVER : HB_USE_CLIENT,
                          request->now, &path));
     if (request->server && request->verify == HB_VERIFY_FULL) {
-        HB_TRY(check_name(&leaf, request->name));
+        HB_TRY(hb_verify_name(&leaf, request->name));
     }
     return check_staple(env, request, &path);
 }

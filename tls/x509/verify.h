@@ -22,4 +22,7 @@ struct hb_verify_request {
 HB_MUST_USE enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_request *request,
                                          const struct hb_span *chain, size_t num);
 
+/* HB_OK if leaf is for this DNS name or IP address (text), else HB_E_X509_NAME_MISMATCH. */
+HB_MUST_USE enum hb_code hb_verify_name(const struct hb_cert *leaf, struct hb_span name);
+
 #endif

@@ -17,6 +17,8 @@ void hb_trust_free(struct hb_trust **trust);
  * skipped and counted in *skipped. HB_E_PEM_NONE if none was added. */
 HB_MUST_USE enum hb_code hb_trust_add_pem(struct hb_trust *trust, struct hb_span pem, unsigned *added,
                                           unsigned *skipped);
+/* Adds one certificate by its DER, copied. HB_E_DER and its kin if it is none that we understand. */
+HB_MUST_USE enum hb_code hb_trust_add_der(struct hb_trust *trust, struct hb_span der);
 size_t hb_trust_count(const struct hb_trust *trust);
 
 #endif
