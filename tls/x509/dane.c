@@ -5,19 +5,11 @@
 
 #include "path.h"
 #include "verify.h"
+#include <hb/hex.h>
 
-enum { DANE_TA = 2, DANE_EE = 3, CHAIN_ROOM = HB_CHAIN_MAX };
+enum { DANE_TA = 2, DANE_EE = 3 };
 
 /* ---- records ---- */
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static bool blank(char c)
 {
@@ -43,25 +35,15 @@ static bool small_number(const char **text, uint8_t *n)
 
 bool hb_tlsa_parse(const char *text, struct hb_tlsa *record, uint8_t *mem, size_t cap)
 {
-    size_t digits = 0;
+    size_t len = 0;
 
     if (!small_number(&text, &record->usage) || !small_number(&text, &record->selector) ||
-        !small_number(&text, &record->matching)) {
+        !small_number(&text, &record->matching) ||
+        hb_hex_decode(hb_span_str(text), mem, cap, &len) != HB_OK) {
         return false;
     }
-    for (; *text != 0; text++) {
-        int value = hex_value(*text);
-        if (blank(*text)) {
-            continue;
-        }
-        if (value < 0 || digits / 2 == cap) {
-            return false;
-        }
-        mem[digits / 2] = (uint8_t)(digits % 2 == 0 ? value << 4 : mem[digits / 2] | value);
-        digits++;
-    }
-    record->data = hb_span(mem, digits / 2);
-    return digits > 0 && digits % 2 == 0;
+    record->data = hb_span(mem, len);
+    return len > 0;
 }
 
 bool hb_tlsa_usable(const struct hb_tlsa *r)
@@ -89,18 +71,6 @@ enum hb_dane_rule hb_dane_decide(enum hb_dane_found found, const struct hb_tlsa 
 }
 
 /* ---- the chain ---- */
-
-static size_t split(struct hb_span chain, struct hb_span out[CHAIN_ROOM + 1])
-{
-    struct hb_cur c = hb_cur(chain);
-    size_t num = 0;
-
-    while (hb_cur_left(&c) > 0 && num <= CHAIN_ROOM) {
-        struct hb_cur one = hb_cur_vec24(&c);
-        out[num++] = hb_cur_rest(&one);
-    }
-    return hb_cur_ok(&c) ? num : 0;
-}
 
 static bool matches(const struct hb_tlsa *r, const struct hb_cert *cert)
 {
@@ -152,12 +122,12 @@ static enum hb_code add_anchors(struct hb_trust *trust, const struct hb_tlsa *re
 enum hb_code hb_dane_check(const struct hb_env *env, const struct hb_tlsa *records, size_t num,
                            struct hb_span bytes, const struct hb_span *names, size_t num_names, uint64_t now)
 {
-    struct hb_span chain[CHAIN_ROOM + 1];
-    size_t num_chain = split(bytes, chain);
+    struct hb_span chain[HB_CHAIN_MAX + 1];
+    size_t num_chain = hb_chain_split(bytes, chain);
     struct hb_cert leaf;
     struct hb_path path;
 
-    if (num_chain == 0 || num_chain > CHAIN_ROOM) {
+    if (num_chain == 0 || num_chain > HB_CHAIN_MAX) {
         return HB_E_X509_CHAIN_TOO_LONG;
     }
     HB_TRY(hb_cert_parse(chain[0], &leaf));
@@ -174,21 +144,4 @@ enum hb_code hb_dane_check(const struct hb_env *env, const struct hb_tlsa *recor
     }
     hb_trust_free(&trust);
     return code == HB_OK ? check_names(&leaf, names, num_names) : code;
-}
-
-enum hb_code hb_judge_server(const struct hb_env *env, const struct hb_trust *trust, struct hb_span bytes,
-                             struct hb_span name, struct hb_span staple, uint64_t now)
-{
-    struct hb_span chain[CHAIN_ROOM + 1];
-    size_t num = split(bytes, chain);
-    const struct hb_verify_request request = {.verify = HB_VERIFY_FULL,
-                                              .server = true,
-                                              .signs = true,
-                                              .trust = trust,
-                                              .name = name,
-                                              .staple = staple,
-                                              .now = now};
-
-    return num > 0 && num <= CHAIN_ROOM ? hb_verify_chain(env, &request, chain, num)
-                                        : HB_E_X509_CHAIN_TOO_LONG;
 }

@@ -105,3 +105,15 @@ enum hb_code hb_verify_chain(const struct hb_env *env, const struct hb_verify_re
     }
     return check_staple(env, request, &path);
 }
+
+size_t hb_chain_split(struct hb_span bytes, struct hb_span out[HB_CHAIN_MAX + 1])
+{
+    struct hb_cur c = hb_cur(bytes);
+    size_t num = 0;
+
+    while (hb_cur_left(&c) > 0 && num <= HB_CHAIN_MAX) {
+        struct hb_cur one = hb_cur_vec24(&c);
+        out[num++] = hb_cur_rest(&one);
+    }
+    return hb_cur_ok(&c) ? num : 0;
+}

@@ -2,6 +2,7 @@
 #ifndef HB_VERIFY_H
 #define HB_VERIFY_H
 
+#include "path.h"
 #include "trust.h"
 #include <hb/tls_config.h>
 
@@ -24,5 +25,9 @@ HB_MUST_USE enum hb_code hb_verify_chain(const struct hb_env *env, const struct 
 
 /* HB_OK if leaf is for this DNS name or IP address (text), else HB_E_X509_NAME_MISMATCH. */
 HB_MUST_USE enum hb_code hb_verify_name(const struct hb_cert *leaf, struct hb_span name);
+
+/* Views of the certificates in bytes (DER, u24 length before each). Returns their number, HB_CHAIN_MAX + 1
+ * for any more than HB_CHAIN_MAX, 0 if the bytes do not end where a certificate does. */
+size_t hb_chain_split(struct hb_span bytes, struct hb_span out[HB_CHAIN_MAX + 1]);
 
 #endif

@@ -16,6 +16,7 @@
 #include "x509/pem.h"
 #include <hb/builder.h>
 #include <hb/dane.h>
+#include <hb/judge.h>
 
 static void rules(void **state)
 {
@@ -238,6 +239,11 @@ static void authorities(void **state)
         if (code != rows[i].code) {
             fail_msg("row %zu: %s", i, hb_err_name(code));
         }
+        struct hb_chain_facts facts;
+        assert_int_equal(hb_chain_facts(hb_span(c.bytes, c.len), &facts), HB_OK);
+        assert_int_equal(facts.num, c.num);
+        assert_string_equal(facts.name, "mail.test");
+        assert_true(facts.not_before < facts.not_after);
         for (size_t cut = 0; cut < c.len; cut += 7) { /* a chain that breaks off */
             assert_int_not_equal(hb_judge_server(&t.env, trust, hb_span(c.bytes, cut),
                                                  hb_span_str(rows[i].name), hb_span(NULL, 0),

@@ -8,7 +8,6 @@
 #include <hb/env.h>
 #include <hb/err.h>
 #include <hb/span.h>
-#include <hb/trust.h>
 #include <stdbool.h>
 
 #define HB_TLSA_MAX 32u /* records that are looked at */
@@ -47,10 +46,5 @@ enum hb_dane_rule hb_dane_decide(enum hb_dane_found found, const struct hb_tlsa 
 HB_MUST_USE enum hb_code hb_dane_check(const struct hb_env *env, const struct hb_tlsa *records, size_t num,
                                        struct hb_span chain, const struct hb_span *names, size_t num_names,
                                        uint64_t now);
-
-/* The same chain by public authorities: path, name and staple (empty: none came), as HB_VERIFY_FULL does. */
-HB_MUST_USE enum hb_code hb_judge_server(const struct hb_env *env, const struct hb_trust *trust,
-                                         struct hb_span chain, struct hb_span name, struct hb_span staple,
-                                         uint64_t now);
 
 #endif
