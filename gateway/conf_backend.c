@@ -12,8 +12,8 @@ static const char *server_where(const struct gw_draft_listener *dl)
     return dl->pool != NULL && dl->pool->servers_where != NULL ? dl->pool->servers_where : dl->where;
 }
 
-/* Scheme of a backend's URL: "tls", "imap", "imaps", "imap+starttls", ... */
-static bool backend_scheme(const char *scheme, struct gw_listener_conf *lc, unsigned *port)
+bool gw_peer_scheme(const char *scheme, enum hb_peer_tls *link, const struct hb_peer_proto **peer,
+                    unsigned *port)
 {
     static const char suffix[] = "+starttls";
     char name[32] = "";
@@ -30,10 +30,10 @@ static bool backend_scheme(const char *scheme, struct gw_listener_conf *lc, unsi
     if (proto == NULL || (starttls && implicit)) {
         return false;
     }
-    lc->backend_link = starttls ? HB_PEER_STARTTLS : implicit ? HB_PEER_IMPLICIT : HB_PEER_CLEAR;
-    lc->backend_peer = hb_peer_find(hb_proto_name(proto));
+    *link = starttls ? HB_PEER_STARTTLS : implicit ? HB_PEER_IMPLICIT : HB_PEER_CLEAR;
+    *peer = hb_peer_find(hb_proto_name(proto));
     *port = hb_proto_port(proto, implicit);
-    return !starttls || lc->backend_peer != NULL;
+    return !starttls || *peer != NULL;
 }
 
 static bool backend_url(const struct gw_draft_listener *dl, const char *text, struct gw_listener_conf *lc,
@@ -54,7 +54,7 @@ static bool backend_url(const struct gw_draft_listener *dl, const char *text, st
     size_t len = (size_t)(sep - text);
     memcpy(scheme, text, len < sizeof scheme ? len : sizeof scheme - 1);
     *address = sep + 3;
-    if (len >= sizeof scheme || !backend_scheme(scheme, lc, port)) {
+    if (len >= sizeof scheme || !gw_peer_scheme(scheme, &lc->backend_link, &lc->backend_peer, port)) {
         gw_problem(p, server_where(dl),
                    "a backend is HOST:PORT, unix:/PATH, tls://HOST:PORT, or a mail scheme such as "
                    "imap+starttls://HOST or imaps://HOST, not",

@@ -18,6 +18,12 @@ static const char *const profiles[] = {"intermediate", "modern", "legacy", "anti
 static const enum hb_tls_profile profile_values[] = {HB_PROFILE_INTERMEDIATE, HB_PROFILE_MODERN,
                                                      HB_PROFILE_LEGACY, HB_PROFILE_ANTIQUE};
 
+enum hb_tls_profile gw_client_profile(const char *word, const char *what, const char *where,
+                                      struct gw_problems *p)
+{
+    return profile_values[gw_choose(word, profiles, 4, what, where, p)];
+}
+
 static uint16_t version_of(const char *word, uint16_t otherwise, const char *what, const char *where,
                            struct gw_problems *p)
 {
@@ -81,7 +87,7 @@ static void add_group(void *ctx, const char *word)
 
 /* ---- files ---- */
 
-static struct hb_trust *load_trust(const char *path, const char *where, struct gw_problems *p)
+struct hb_trust *gw_load_trust(const char *path, const char *where, struct gw_problems *p)
 {
     const char *file = strcmp(path, "system") == 0 ? SYSTEM_CA : path;
     size_t len = 0;
@@ -241,7 +247,7 @@ static void load_client_auth(const struct gw_draft_listener *dl, struct gw_liste
         gw_problem(p, GW_AT(dl, client_auth),
                    "client-auth needs a client-ca to check against, or client-verify none", dl->listen);
     } else {
-        trust = load_trust(dl->client_ca, GW_AT(dl, client_ca), p);
+        trust = gw_load_trust(dl->client_ca, GW_AT(dl, client_ca), p);
     }
     hb_tls_config_verify(lc->tls, none ? HB_VERIFY_NONE : HB_VERIFY_CHAIN, trust);
     hb_tls_config_client_auth(lc->tls, auth);
@@ -357,7 +363,7 @@ static void load_backend_verify(const struct gw_draft_listener *dl, struct gw_li
             problem(p, dl->where, "backend-pin", hb_tls_config_add_pin(lc->backend_tls, pin));
         }
     } else if (verify != HB_VERIFY_NONE) {
-        trust = load_trust(dl->backend_ca != NULL ? dl->backend_ca : "system", dl->where, p);
+        trust = gw_load_trust(dl->backend_ca != NULL ? dl->backend_ca : "system", dl->where, p);
     }
     hb_tls_config_verify(lc->backend_tls, verify, trust);
     hb_trust_free(&trust);

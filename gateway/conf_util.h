@@ -42,6 +42,11 @@ const struct gw_draft_cert *gw_cert_of(const struct gw_draft *d, const struct gw
 bool gw_cert_facts(const struct gw_draft_cert *dc, struct hb_cred_facts *facts, uint64_t *staple_until);
 
 /* conf_tls.c: TLS toward clients and toward the backend. */
+/* Toward servers: "intermediate", "modern", ...; NULL is the first. */
+enum hb_tls_profile gw_client_profile(const char *word, const char *what, const char *where,
+                                      struct gw_problems *p);
+/* The CA certificates of a file, or of the system ("system"); NULL after saying why. */
+struct hb_trust *gw_load_trust(const char *path, const char *where, struct gw_problems *p);
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
 void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc,
                          struct gw_problems *p);
@@ -60,6 +65,10 @@ void gw_conf_lists(const struct gw_draft_listener *dl, struct gw_listener_conf *
 void gw_conf_limits(const struct gw_draft *d, struct gw_conf *conf, struct gw_problems *p);
 
 /* conf_backend.c: what `backend` says. */
+/* Scheme of a server's URL: "tls", "imap", "imaps", "imap+starttls", ...; false: none of them. peer: NULL if
+ * the protocol has no client face. */
+bool gw_peer_scheme(const char *scheme, enum hb_peer_tls *link, const struct hb_peer_proto **peer,
+                    unsigned *port);
 void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p);
 
 #endif

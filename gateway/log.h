@@ -68,8 +68,9 @@ size_t gw_log_format_syslog(enum gw_log_format format, uint64_t when, unsigned p
                             const struct gw_field *fields, size_t num, char *dst, size_t cap);
 size_t gw_log_format_journal(enum gw_log_format format, enum gw_event event, const struct gw_field *fields,
                              size_t num, char *dst, size_t cap);
-/* Fields as key=value and a newline, without anything before them; those that fit. */
-size_t gw_log_format_fields(const struct gw_field *fields, size_t num, char *dst, size_t cap);
+/* Fields as key=value, or as one JSON object, and a newline; those that fit. */
+size_t gw_log_format_fields(enum gw_log_format format, const struct gw_field *fields, size_t num, char *dst,
+                            size_t cap);
 const char *gw_event_name(enum gw_event event);
 unsigned gw_event_level(enum gw_event event);
 

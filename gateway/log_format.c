@@ -152,21 +152,28 @@ size_t gw_log_format_line(enum gw_log_format format, uint64_t when, enum gw_even
     return len;
 }
 
-size_t gw_log_format_fields(const struct gw_field *fields, size_t num, char *dst, size_t cap)
+size_t gw_log_format_fields(enum gw_log_format format, const struct gw_field *fields, size_t num, char *dst,
+                            size_t cap)
 {
-    struct hb_bld b = hb_bld(dst, cap - 1);
+    bool json = format == GW_LOG_JSON;
+    struct hb_bld b = hb_bld(dst, cap - 2); /* room for the end */
 
     for (size_t i = 0; i < num; i++) {
         size_t before = b.len;
-        put_field(&b, GW_LOG_TEXT, &fields[i]);
+        put_field(&b, format, &fields[i]);
         if (!hb_bld_ok(&b)) {
             b.len = before;
             break;
         }
     }
     size_t len = b.len;
-    memmove(dst, dst + (len > 0), len - (len > 0)); /* the blank before the first */
-    len -= len > 0;
+    if (json && len > 0) {
+        dst[0] = '{'; /* for the comma before the first */
+        dst[len++] = '}';
+    } else {
+        memmove(dst, dst + (len > 0), len - (len > 0)); /* the blank before the first */
+        len -= len > 0;
+    }
     dst[len++] = '\n';
     return len;
 }

@@ -2,6 +2,7 @@
 #include "admin.h"
 #include "child.h"
 #include "explain.h"
+#include "probe.h"
 #include "supervisor.h"
 #include "version.h"
 
@@ -19,6 +20,7 @@ static const char help[] =
     "  hauberk explain [LISTENER] --config FILE        every setting, and who said it\n"
     "  hauberk simulate [LISTENER] --config FILE       what its clients read, before TLS and inside it\n"
     "  hauberk ctl status|health|metrics|reload|drain  talks to one that runs (control = \"PATH\")\n"
+    "  hauberk probe smtp://mx.example.org             what a server's STARTTLS is like; --help\n"
     "  hauberk version [-v]                            version; -v: protocols and algorithms\n"
     "\n"
     "  hauberk run --help                              all options of run\n";
@@ -209,6 +211,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "ctl") == 0) {
         return gw_ctl(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "probe") == 0) {
+        return gw_probe(argc - 2, argv + 2);
     }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return version(argc - 2, argv + 2);

@@ -14,7 +14,6 @@
 #include <hb/dane.h>
 #include <hb/mta_sts.h>
 #include <hb/peer.h>
-#include <hb/proto.h>
 #include <hb/tls.h>
 #include <hb/tls_config.h>
 #include <sys/socket.h>
@@ -25,7 +24,6 @@
 struct gw_probe_target {
     const char *url; /* borrowed */
     char host[256]; /* without a trailing dot: the name in server_name, and the reference (SNI-02, CERT-03) */
-    const struct hb_proto *proto;
     const struct hb_peer_proto *peer; /* NULL: no protocol we know, TLS alone */
     enum hb_peer_tls link;
     struct sockaddr_storage addr;

@@ -1,6 +1,6 @@
 /* probe_judge.c: what a probe saw, as findings. Pure: the clock comes with env.
- * Nothing that was said in clear makes a finding go away (ATK-13): a server is good for what it did inside TLS, or for
- * what it did to get there. */
+ * Nothing that was said in clear makes a finding go away (ATK-13): a server is good for what it did inside
+ * TLS, or for what it did to get there. */
 #include "probe.h"
 
 #include <hb/judge.h>
@@ -144,12 +144,13 @@ static void judge_requiretls(const struct gw_probe_policy *policy, const struct 
     bool by_dane = v->dane == HB_DANE_MATCH && v->dane_code == HB_OK;
     bool by_sts = policy->sts != NULL && v->sts == HB_STS_DELIVER && policy->sts->mode == HB_STS_ENFORCE;
 
-    v->requiretls = !listed                            ? GW_REQUIRETLS_NONE
+    v->requiretls = !listed                                   ? GW_REQUIRETLS_NONE
                     : by_dane || (by_sts && v->pkix == HB_OK) ? GW_REQUIRETLS_YES
-                                                       : GW_REQUIRETLS_NO;
+                                                              : GW_REQUIRETLS_NO;
     v->requiretls_why = v->requiretls != GW_REQUIRETLS_NO ? ""
-                        : v->pkix != HB_OK && !by_dane     ? "the certificate is not verified"
-                                                          : "neither DNSSEC nor MTA-STS says that this is the host";
+                        : v->pkix != HB_OK && !by_dane
+                            ? "the certificate is not verified"
+                            : "neither DNSSEC nor MTA-STS says that this is the host";
 }
 
 void gw_probe_judge(const struct hb_env *env, const struct gw_probe_target *target,

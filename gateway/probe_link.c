@@ -1,6 +1,7 @@
 /* probe_link.c: one connection of a probe, from connect to goodbye. It fills a result and judges nothing.
  * The command has nothing else to do: the socket is waited for with poll(2), never beyond the deadline. The
- * server's certificate is taken as it is (its signature over the handshake is checked): judged it is later. */
+ * server's certificate is taken as it is (its signature over the handshake is checked): judged it is later.
+ */
 #include "probe.h"
 
 #include "sysenv.h"
@@ -65,7 +66,7 @@ static void say(struct link *l, struct hb_span bytes)
         } else if (errno == EAGAIN && wait_for(l, POLLOUT, l->deadline)) {
             continue;
         } else {
-            end(l, errno == EAGAIN ? HB_E_PEER_SILENT : HB_E_GW_BACKEND_RESET);
+            end(l, errno == EAGAIN ? HB_E_PEER_SILENT : HB_E_PEER_RESET);
         }
     }
 }
@@ -214,7 +215,7 @@ static void tls_events(struct link *l)
         case HB_TLS_DECRYPT:
             break;
         case HB_TLS_CLOSED:
-            end(l, HB_E_GW_BACKEND_CLOSED);
+            end(l, HB_E_PEER_CLOSED);
             return;
         case HB_TLS_FAILED:
             failed(l, &event);
@@ -260,11 +261,11 @@ static void lost(struct link *l, bool clean)
     bool in_handshake = l->r->handshake && !l->r->secured;
 
     if (in_handshake) {
-        l->r->tls_code = clean ? HB_E_TLS_TRUNCATED : HB_E_GW_BACKEND_RESET;
+        l->r->tls_code = clean ? HB_E_TLS_TRUNCATED : HB_E_PEER_RESET;
     }
     end(l, l->peer != NULL && !in_handshake ? hb_peer_lost(l->peer)
-           : clean                          ? HB_E_GW_BACKEND_CLOSED
-                                            : HB_E_GW_BACKEND_RESET);
+           : clean                          ? HB_E_PEER_CLOSED
+                                            : HB_E_PEER_RESET);
 }
 
 static void read_some(struct link *l)
@@ -340,7 +341,7 @@ void gw_probe_link(const struct gw_probe_target *target, const char *name, const
     l->lane = hb_tls_lane_new(gw_sysenv());
     r->connected = l->lane != NULL && open_link(l);
     if (!r->connected) {
-        end(l, l->lane == NULL ? HB_E_NO_MEMORY : HB_E_GW_BACKEND_REFUSED);
+        end(l, l->lane == NULL ? HB_E_NO_MEMORY : HB_E_PEER_UNREACHABLE);
     } else if (target->link == HB_PEER_IMPLICIT) {
         begin_tls(l);
     } else {

@@ -136,7 +136,7 @@ size_t gw_session_line(const struct gw_session *s, char *dst, size_t cap)
         GW_U64("generation", s->snap->generation),
     };
 
-    return gw_log_format_fields(fields, sizeof fields / sizeof fields[0], dst, cap);
+    return gw_log_format_fields(GW_LOG_TEXT, fields, sizeof fields / sizeof fields[0], dst, cap);
 }
 
 void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login)

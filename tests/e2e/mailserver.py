@@ -9,6 +9,7 @@ MailServer(faults={...}) changes its behaviour:
     'tls'       an SSLContext: STARTTLS works; nobody logs in before it. With it:
     'behind'    bytes right behind the go-ahead            'answer'    bytes instead of the go-ahead
     'hidden'    STARTTLS works and is not listed         'cut'       where 'answer' and 'behind' are sent apart
+    'ehlo'      further lines of EHLO's answer
 """
 import base64
 import fcntl
@@ -245,7 +246,7 @@ def smtp(c):
         verb = line.split(' ')[0].upper()
         if verb == 'EHLO':
             c.say('250-embedded', '250-PIPELINING', '250-8BITMIME', '250-CHUNKING',
-                  *(['250-STARTTLS'] if c.offers_tls() else []), '250 AUTH PLAIN LOGIN')
+                  *(['250-STARTTLS'] if c.offers_tls() else []), *c.server.faults.get('ehlo', []), '250 AUTH PLAIN LOGIN')
         elif verb == 'STARTTLS' and c.can_start_tls():
             c.start_tls('220 go')
         elif verb in ('HELO', 'MAIL', 'RCPT', 'RSET', 'NOOP'):

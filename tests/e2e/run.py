@@ -18,6 +18,7 @@ import cases_names
 import cases_news
 import cases_policy
 import cases_pool
+import cases_probe
 import cases_processes
 import cases_service
 import cases_sight
@@ -50,7 +51,8 @@ def main():
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
     modules = (cases_command, cases_policy, cases_tls, cases_faults, cases_processes, cases_service, cases_clients,
-               cases_upstream, cases_attacks, cases_external, cases_limits, cases_sight, cases_pool, cases_names, cases_news, cases_http, cases_demo)
+               cases_upstream, cases_attacks, cases_external, cases_limits, cases_sight, cases_pool, cases_names, cases_news, cases_http,
+               cases_probe, cases_demo)
     cases = [c for m in modules for c in m.CASES]
     if args.names:
         cases = [c for c in cases if any(n in c.__name__ for n in args.names)]

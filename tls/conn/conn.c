@@ -85,8 +85,10 @@ struct hb_tls *hb_tls_client_new(struct hb_tls_config *config, const struct hb_e
     if (t == NULL) {
         return NULL;
     }
-    if (name != NULL && strlen(name) < sizeof t->hs->server_name) {
-        memcpy(t->hs->server_name, name, strlen(name));
+    size_t name_len = name != NULL ? strlen(name) : 0;
+    name_len -= name_len > 0 && name[name_len - 1] == '.'; /* the root is no part of it (RFC 6066 3) */
+    if (name_len > 0 && name_len < sizeof t->hs->server_name) {
+        memcpy(t->hs->server_name, name, name_len);
     }
     if (session.len > 0) {
         struct hb_session *s = &t->hs->client->session;

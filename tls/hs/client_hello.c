@@ -24,7 +24,7 @@ unsigned hb_client_asked(const struct hb_tls *t)
     const struct hb_tls_config *c = t->config;
     unsigned asked = HB_ASK_SIZE_LIMIT | HB_ASK_GROUPS;
 
-    asked |= t->hs->server_name[0] != 0 && !hb_name_is_ip(hb_span_str(t->hs->server_name)) ? HB_ASK_NAME : 0;
+    asked |= hb_dns_name_ok(hb_span_str(t->hs->server_name)) ? HB_ASK_NAME : 0; /* SNI-02 */
     asked |= c->staple ? HB_ASK_STATUS : 0;
     asked |= c->num_alpn > 0 ? HB_ASK_ALPN : 0;
     asked |= offers13(t) ? HB_ASK_VERSIONS | HB_ASK_SHARES | HB_ASK_COOKIE : 0;
