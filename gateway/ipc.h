@@ -1,9 +1,9 @@
 /* ipc.h: framed messages between the processes of one gateway.
  *
- *   supervisor ── worker      HELLO, CONF, KEEPER, DRAIN, STOP, DIALED, LIST, KILL │ READY, OLDEST, DIAL,
- * DID, LOG supervisor ── keeper      HELLO, KEYS, PEER, FORGET        │ READY supervisor ── admin HELLO, SAY,
- * PAGE                 │ READY, ASK supervisor ── all of them LOG                              │ worker ──
- * keeper      SIGN, DECRYPT                    │ DONE
+ *   supervisor, worker:  HELLO CONF KEEPER DRAIN STOP DIALED LIST KILL LOG; READY OLDEST DIAL DID LOG
+ *   supervisor, keeper:  HELLO KEYS PEER FORGET LOG;                       READY
+ *   supervisor, admin:   HELLO SAY PAGE LOG;                               READY ASK
+ *   worker, keeper:      SIGN DECRYPT;                                     DONE
  *
  * A message is one packet of a SOCK_SEQPACKET pair: a byte that says which, a
  * body, perhaps descriptors; what is long (a configuration, keys) travels as a

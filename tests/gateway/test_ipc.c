@@ -154,7 +154,7 @@ static void begin(struct keeper *k)
     }
     (void)close(ends[1]);
     k->supervisor = ends[0];
-    static const uint8_t hello[15]; /* nobody special, nothing with it */
+    static const uint8_t hello[16]; /* nobody special, nothing with it */
     assert_true(gw_ipc_send(k->supervisor, GW_MSG_HELLO, hb_span(hello, sizeof hello), NULL, 0));
     send_keys(k, 7, "ecdsa-p256.key", "rsa2048.key");
     k->worker = join(k);
