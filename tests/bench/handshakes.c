@@ -60,8 +60,8 @@ static void turn(struct hb_tls *t, uint8_t *in, size_t len, struct hb_bld *out, 
 
 /* By itself, so that a profiler can be told to look at nothing else (callgrind --toggle-collect=server_turn).
  */
-static __attribute__((noinline, noclone)) double server_turn(struct hb_tls *t, uint8_t *in, size_t len,
-                                                             struct hb_bld *out, bool *ready)
+static __attribute__((noinline)) double server_turn(struct hb_tls *t, uint8_t *in, size_t len,
+                                                    struct hb_bld *out, bool *ready)
 {
     double from = timing_now();
 
