@@ -359,10 +359,10 @@ class Postfix:
     """Debian's Postfix, one smtpd in front of a maildir; its own master, queue and configuration.
     extra: lines of main.cf, for an instance called `name`."""
 
-    def __init__(self, world, name='postfix', extra=''):
+    def __init__(self, world, name='postfix', extra='', port=None):
         if os.getuid() != 0:
             raise Failure('Postfix starts only as root (its master refuses anybody else)')
-        self.smtp = free_port()
+        self.smtp = port or free_port()
         folder = self.folder = world.folder / name
         for sub in ('etc', 'queue', 'data', 'mail'):
             (folder / sub).mkdir(parents=True)

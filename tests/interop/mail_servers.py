@@ -19,6 +19,7 @@ class Server:
     name, packages = '', ()
     ports, broken = {}, None  # broken: why nothing of it can be tried
     log = None  # a file
+    whole = set()  # protocols whose message must come in one piece
     logins = set()  # (protocol, leg) with a login where others have none
 
     def begin(self, world):
@@ -95,7 +96,7 @@ class DovecotServer(Server):
     name, packages = 'Dovecot', ('dovecot-core',)
 
     def start(self, world):
-        submission, self.auth = free_port(), world.auth_port
+        submission, world.auth_port, world.relay_port = free_port(), free_port(), free_port()
         extra = f'''
 ssl = yes
 disable_plaintext_auth = no
@@ -103,7 +104,7 @@ hostname = mail.test
 auth_username_format = %n
 protocols = imap pop3 lmtp sieve submission
 submission_relay_host = 127.0.0.1
-submission_relay_port = {world.postfix.ports['smtp']}
+submission_relay_port = {world.relay_port}
 submission_relay_trusted = yes
 service submission-login {{
   inet_listener submission {{
@@ -116,17 +117,17 @@ service submission-login {{
 service auth {{
   inet_listener {{
     address = 127.0.0.1
-    port = {self.auth}
+    port = {world.auth_port}
   }}
 }}
 '''
         d = Dovecot(world, 'dovecot-matrix', tls=True, extra=extra)
         wait_port(submission, d.process)
         self.ports = {'imap': d.imap, 'pop3': d.pop3, 'submission': submission, 'lmtp': d.lmtp, 'sieve': d.sieve}
-        self.relay, self.log = world.postfix, d.folder / 'log'
+        self.world, self.log = world, d.folder / 'log'
 
     def delivered(self, subject, proto):
-        return (self.relay if proto == 'submission' else super()).delivered(subject, proto)
+        return (self.world.postfix if proto == 'submission' else super()).delivered(subject, proto)
 
 
 class PostfixServer(Server):
@@ -134,7 +135,6 @@ class PostfixServer(Server):
     name, packages = 'Postfix', ('postfix',)
 
     def start(self, world):
-        world.auth_port = free_port()
         p = Postfix(world, 'postfix-matrix', f'''
 smtpd_tls_cert_file = {world.certs}/ecdsa-p256.crt
 smtpd_tls_key_file = {world.certs}/ecdsa-p256.key
@@ -142,7 +142,7 @@ smtpd_tls_security_level = may
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
-''')
+''', world.relay_port)
         self.mail, self.log = p.mail / 'joe/new', p.folder / 'data/maillog'
         self.ports = {'smtp': p.smtp, 'submission': p.smtp}
         world.postfix = self
@@ -173,5 +173,5 @@ class InnServer(Server):
 
 
 def servers():
-    """Postfix first: Dovecot hands on to it."""
-    return [PostfixServer(), DovecotServer(), InnServer()]
+    """Dovecot first: Postfix asks it who may log in, and ends where nobody answers."""
+    return [DovecotServer(), PostfixServer(), InnServer()]

@@ -135,8 +135,9 @@ login:
 
 class Cyrus(Guest):
     """IMAP, POP3, LMTP, ManageSieve, NNTP. Its LMTP server either trusts everybody and has no STARTTLS (lmtpd -a), or has
-    it and wants a login."""
-    logins = {('lmtp', 'starttls')}
+    it and wants a login. Its NNTP server waits for ever for the end of an article if one of its reads ended right before
+    the article's last CRLF, with no gateway in between, too."""
+    logins, whole = {('lmtp', 'starttls')}, {'nntp'}
     name, shown, user, uid = 'Cyrus', 'cyrus-imapd', 'cyrus', 64102
 
     def start(self, world):
