@@ -13,14 +13,16 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
 import backends
+import clocks
 import crowds
 import deaths
+import descriptors
 import machine
 import reloads
 from load import Echo
 from support import Failure, World
 
-MODULES = (backends, crowds, deaths, machine, reloads)
+MODULES = (backends, clocks, crowds, deaths, descriptors, machine, reloads)
 LINE = '{:<52} {:>9} {:>9} {:>6}  {}'
 
 
