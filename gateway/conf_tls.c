@@ -2,6 +2,7 @@
  * backend. Every word that makes things less safe than the default is a notice. */
 #include "conf_util.h"
 
+#include "keylog.h"
 #include "source.h"
 #include "sysenv.h"
 #include <hb/builder.h>
@@ -304,6 +305,7 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
         problem(p, dl->where, "tls", HB_E_NO_MEMORY);
         return;
     }
+    gw_keylog_attach(lc->tls);
     if (hb_tls_config_versions(lc->tls, low, high) != HB_OK) {
         gw_problem(p, dl->where, "profile, tls-min and tls-max leave no TLS version", NULL);
     }
@@ -397,6 +399,7 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
         problem(p, dl->where, "backend", HB_E_NO_MEMORY);
         return;
     }
+    gw_keylog_attach(lc->backend_tls);
     if (hb_tls_config_versions(lc->backend_tls, low, high) != HB_OK) {
         gw_problem(p, dl->where, "backend-profile, backend-tls-min and backend-tls-max leave no TLS version",
                    NULL);

@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "health.h"
+#include "keylog.h"
 #include "listener.h"
 #include "log.h"
 #include "log_socket.h"
@@ -441,6 +442,7 @@ int gw_worker_run(int supervisor)
     if (w == NULL) {
         return 2;
     }
+    gw_keylog_open();
     w->env = gw_sysenv();
     if (uv_loop_init(&w->loop) != 0) {
         GW_LOG(GW_EV_START_ERROR, GW_STR("why", "no event loop"));

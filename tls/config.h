@@ -53,6 +53,10 @@ struct hb_tls_config {
     uint32_t ticket_life;           /* seconds */
     uint8_t context[32];            /* hash of what tickets are bound to */
     struct hb_span ca_names;        /* CertificateRequest's names, encoded; owned */
+#ifdef HB_KEYLOG
+    void (*keylog)(void *ctx, const char *line); /* NULL: nobody */
+    void *keylog_ctx;
+#endif
 };
 
 #endif

@@ -322,6 +322,40 @@ def legacy_is_flagged(w, server):
 
 
 
-CASES = [every_scheme, acap_session, certificates_by_name_and_key, certificate_folder, versions, alpn, nothing_in_clear_reaches_the_backend,
+@with_server
+def imap4rev2_profile(w, server):
+    """IMAP-21: STARTTLS and LOGINDISABLED in clear; implicit TLS; 1.2 and newer alone, with the suite that must be there."""
+    with Gateway(w, listeners(server, 'imap', 'imaps'), certs=('rsa2048',)) as g:
+        c = Line(g.port('imap'))
+        c.line()
+        c.send('a CAPABILITY\r\n')
+        caps = c.until('a ')[-2].split()
+        check('STARTTLS' in caps and 'LOGINDISABLED' in caps, str(caps))
+        c.close()
+        for words, good in ((('-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'), True), (('-tls1_3',), True),
+                            (('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'), False)):
+            out = run(['openssl', 's_client', '-connect', f'127.0.0.1:{g.port("imaps")}', '-quiet', '-ign_eof', *words], b'z LOGOUT\r\n', 20)[1]
+            equal(b'z OK' in out, good, f'{words}: {out}')
+
+
+@with_server
+def certificate_missing(w, server):
+    """GEN-22: a client that had to show a certificate and did not has no session, in any version, and no backend."""
+    with Gateway(w, listeners(server, 'imap', 'pop3'), '--client-auth', 'require', '--client-ca', w.certs / 'ca.crt') as g:
+        for scheme in ('imap', 'pop3'):
+            for version in ('-tls1_2', '-tls1_3'):
+                login = b'a LOGIN joe secret\r\n' if scheme == 'imap' else b'USER joe\r\nPASS secret\r\n'
+                words = ['openssl', 's_client', '-starttls', scheme, '-connect', f'127.0.0.1:{g.port(scheme)}', version, '-quiet', '-ign_eof']
+                out = run(words, login, 20)[1]
+                check(b'a OK' not in out and b'+OK' not in out, f'{scheme} {version}: {out}')
+                own = ['-cert', str(w.certs / 'client.crt'), '-key', str(w.certs / 'client.key')]
+                out = run(words + own, login + (b'z LOGOUT\r\n' if scheme == 'imap' else b'QUIT\r\n'), 20)[1]
+                check((b'a OK' if scheme == 'imap' else b'+OK') in out, f'with one, {scheme} {version}: {out}')
+        codes = [e['code'] for e in g.events('session.end') if e['code'].startswith('TLS_CERTIFICATE_MISSING')]
+        equal(sorted(codes), ['TLS_CERTIFICATE_MISSING12'] * 2 + ['TLS_CERTIFICATE_MISSING13'] * 2, 'why they ended')
+        equal(server.received['imap'].count(b'LOGIN'), 2, 'logins that reached the backend')
+
+
+CASES = [imap4rev2_profile, certificate_missing, every_scheme, acap_session, certificates_by_name_and_key, certificate_folder, versions, alpn, nothing_in_clear_reaches_the_backend,
          raw_relay, several_workers, observe_and_warn, residue_discarded,
          legacy_is_flagged]

@@ -75,6 +75,8 @@ def probe_names(w):
             equal(asked[-1], name, f'server_name for {host}')
         equal(findings(w, '--name', 'mail.test', f'smtp://localhost:{server.port["smtp"]}')[0], 0, '--name')
         equal(asked[-1], 'mail.test', 'server_name for --name')
+        equal(findings(w, '--name', 'mail.test', '--tlsa', f'3 1 1 {spki(w, "ecdsa-p256")}', f'smtp://localhost:{server.port["smtp"]}')[0], 0, 'DANE')
+        equal(asked[-1], 'localhost', 'server_name where a TLSA record counts (DANE-03)')
 
 
 def probe_bad_certificates(w):

@@ -1,11 +1,14 @@
 """Every TLS option of a listener, from the command line and from a file (issue 3's entry points): what it lets in and
 what it refuses, asked by openssl s_client; and every --backend option, answered by openssl s_server."""
 import hashlib
+import os
+import pathlib
 import re
 import socket
 import subprocess
 import threading
 
+from mailserver import MailServer
 from support import Failure, Gateway, check, equal, free_port, run, wait_port
 
 PSK = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
@@ -264,4 +267,32 @@ def backend_words_in_a_file(w):
     backend_options(w, 'file')
 
 
-CASES = [listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]
+def key_log_in_debug_builds_alone(w):
+    """ENG-07: SSLKEYLOGFILE's lines are OpenSSL's; a release neither writes them nor knows their labels."""
+    labels = (b'CLIENT_HANDSHAKE_TRAFFIC_SECRET', b'CLIENT_TRAFFIC_SECRET_0', b'SSLKEYLOGFILE')
+    ours, theirs = w.folder / 'keys-ours', w.folder / 'keys-theirs'
+    server = MailServer()
+    try:
+        for program, logs in ((w.gateway_program, True), (w.release_program, False)):
+            equal([label in pathlib.Path(program).read_bytes() for label in labels], [logs] * 3, f'labels in {program}')
+            os.environ['SSLKEYLOGFILE'] = str(ours)
+            try:
+                g = Gateway(w, [('imaps', server.port['imap'])], program=program)
+            finally:
+                del os.environ['SSLKEYLOGFILE']
+            with g:
+                for version in ('-tls1_3', '-tls1_2'):
+                    run(['openssl', 's_client', '-connect', f'127.0.0.1:{g.port("imaps")}', version, '-keylogfile', str(theirs), '-quiet',
+                         '-ign_eof'], b'z LOGOUT\r\n', 20)
+            if logs:
+                mine, others = set(ours.read_text().split('\n')), {x for x in theirs.read_text().split('\n') if not x.startswith('#')}
+                check(len(others) == 7 and others <= mine, f'{others - mine} of OpenSSL are not among ours')
+                equal(ours.stat().st_mode & 0o777, 0o600, 'mode')
+                ours.unlink()
+            else:
+                check(not ours.exists(), 'a release wrote keys')
+    finally:
+        server.stop()
+
+
+CASES = [key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]

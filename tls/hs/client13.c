@@ -12,6 +12,7 @@
  *   {Certificate*, CertificateVerify*} ----->                             C13_SEND_CERTIFICATE, C13_SIGNING
  *   {Finished}                     --------->                             C13_SEND_FINISHED
  *   [data]                         <-------->  [data, tickets, KeyUpdate] C13_OPEN */
+#include "../keys/keylog.h"
 #include "auth.h"
 #include "client.h"
 
@@ -179,6 +180,7 @@ void hb_client13_keys(struct hb_tls *t)
     hb_transcript_now(&hs->transcript, digest);
     hb_ks13_to_handshake(hs->transcript.hash, hs->early, hb_span(hs->shared, hs->shared_len), digest,
                          &hs->ks);
+    hb_keylog_handshake13(t);
     hb_wipe(hs->early, sizeof hs->early);
     hb_wipe(hs->shared, sizeof hs->shared);
     hb_wipe(hs->client->priv, sizeof hs->client->priv);
@@ -306,6 +308,7 @@ static enum hb_code send_certificate(struct hb_tls *t, struct hb_span body, uint
     hs->derive_after = false;
     hb_transcript_now(&hs->transcript, digest);
     hb_ks13_to_application(&hs->ks, digest, &hs->app);
+    hb_keylog_application13(t);
     hb_hs_install13(t, &t->rd, hs->app.server);
     *next = HB_C13_SEND_FINISHED;
     if (!hs->client->asked) {

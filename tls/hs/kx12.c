@@ -7,6 +7,7 @@
 #include "kx12.h"
 
 #include "../alert.h"
+#include "../keys/keylog.h"
 #include "../legacy/record.h"
 #include <hb/ct.h>
 
@@ -57,6 +58,7 @@ void hb_kx12_keys(struct hb_tls *t)
     const struct hb_suite *suite = hs->choice.suite;
     struct parts p = parts_of(suite);
 
+    hb_keylog_master12(t);
     hb_prf12(hb_hs_prf(t), hb_span(t->secrets.v12.master, HB_MASTER_LEN), "key expansion",
              hb_span(hs->server_random, 32), hb_span(hs->client_random, 32), hs->keys12,
              2 * (p.mac + p.key + p.iv));

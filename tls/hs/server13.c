@@ -11,6 +11,7 @@
  *   [data]       <-------->  [data, KeyUpdate]                S13_OPEN
  *
  * No application data leaves before the client's Finished (T13-16). */
+#include "../keys/keylog.h"
 #include "auth.h"
 #include "psk13.h"
 #include "server.h"
@@ -138,6 +139,7 @@ static enum hb_code send_server_hello(struct hb_tls *t)
         }
         hb_ks13_to_handshake(hash, early, hb_span(shared, group->shared_len), digest, &hs->ks);
         hb_wipe(hs->early, sizeof hs->early);
+        hb_keylog_handshake13(t);
         hb_hs_install13(t, &t->wr, hs->ks.server);
         hb_hs_install13(t, &t->rd, hs->ks.client);
         hs->read_keys_changed = true;
@@ -219,6 +221,7 @@ static enum hb_code send_finished(struct hb_tls *t, struct hb_span body, uint8_t
     hb_conn_emit(t);
     hb_transcript_now(&hs->transcript, digest);
     hb_ks13_to_application(&hs->ks, digest, &hs->app);
+    hb_keylog_application13(t);
     hb_hs_install13(t, &t->wr, hs->app.server);
     *next = hs->asked_certificate ? HB_S13_CERTIFICATE : HB_S13_FINISHED;
     return HB_OK;

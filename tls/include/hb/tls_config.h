@@ -114,4 +114,10 @@ void hb_tls_config_lax_renegotiation(struct hb_tls_config *config, bool lax);
 /* Client: a HelloRequest is passed over in silence instead of being refused (REN-02). */
 void hb_tls_config_ignore_hello_request(struct hb_tls_config *config, bool ignore);
 
+#ifdef HB_KEYLOG
+/* Debug builds alone (-Dkeylog=true): line is called with each secret of a connection as it is derived, in
+ * the format of SSLKEYLOGFILE, without a line's end. Whoever has them reads everything. */
+void hb_tls_config_keylog(struct hb_tls_config *config, void (*line)(void *ctx, const char *line), void *ctx);
+#endif
+
 #endif
