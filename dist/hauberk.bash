@@ -1,7 +1,7 @@
 # bash completion for hauberk
 _hauberk() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i config=
-    local commands='run check explain simulate ctl version help'
+    local commands='run check explain simulate ctl probe version help'
     local files='--config --cert --key --staple --client-ca --external-password-file --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
     local flags='--debug --trusted-network --public-mx --plaintext-auth --help --help-tls'
     local values='--listen --backend --workers --log --log-to --certificate-folder --connections-per-address --connections-per-network
@@ -43,6 +43,8 @@ _hauberk() {
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         elif [[ ${COMP_WORDS[1]} == ctl ]]; then
             mapfile -t COMPREPLY < <(compgen -W 'status health metrics sessions kill reload drain --control' -- "$cur")
+        elif [[ ${COMP_WORDS[1]} == probe ]]; then
+            [[ $cur != -* ]] || mapfile -t COMPREPLY < <(compgen -W '--ca --name --tlsa --next-hop --sts-policy --profile --resolver --host --timeout --json --help' -- "$cur")
         elif [[ $cur == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$files $flags $values" -- "$cur")
         elif [[ ${COMP_WORDS[1]} == explain || ${COMP_WORDS[1]} == simulate ]] && [ "$COMP_CWORD" -eq 2 ]; then

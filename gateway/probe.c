@@ -226,9 +226,9 @@ static int probe_one(struct probe *p, const char *url)
         return 2;
     }
     bool by_dane = hb_dane_decide(HB_DANE_SECURE, p->tlsa, p->policy.num_tlsa) == HB_DANE_MATCH;
-    bool named = p->policy.name != NULL && !by_dane; /* DANE-03: else the TLSA base domain, which is the host */
-    gw_probe_link(&target, named ? p->policy.name : target.host, p->own_name, config,
-                  p->seconds, &result);
+    bool named =
+        p->policy.name != NULL && !by_dane; /* DANE-03: else the TLSA base domain, which is the host */
+    gw_probe_link(&target, named ? p->policy.name : target.host, p->own_name, config, p->seconds, &result);
     hb_tls_config_free(&config);
     gw_probe_judge(gw_sysenv(), &target, &p->policy, &result, &verdict);
     (p->json ? gw_probe_print_json : gw_probe_print)(&target, &p->policy, &result, &verdict);

@@ -35,11 +35,12 @@ options = set(words) | set(globals_) | set(own)
 told = set(re.findall(r'(?<=-)(?<!\w-)[a-z][a-z-]+', ' '.join(re.findall(r'^\.It Fl (.*)$', main, re.M)))) - {'help', 'help-tls'}
 bad += [f'hauberk.8 does not tell of --{o}' for o in sorted(options - told)]
 bad += [f'hauberk.8 tells of --{o}, which nobody knows' for o in sorted(told - options)]
+probing = set(re.findall(r'"--([a-z-]+)"[,)]', (root / 'gateway/probe.c').read_text())) - {'help'}
 complete = set(re.findall(r'--([a-z-]+)', completion))
-bad += [f'hauberk.bash does not know --{o}' for o in sorted(options - complete)]
-bad += [f'hauberk.bash knows --{o}, which nobody else does' for o in sorted(complete - options - {'help', 'help-tls'})]
+bad += [f'hauberk.bash does not know --{o}' for o in sorted((options | probing) - complete)]
+bad += [f'hauberk.bash knows --{o}, which nobody else does' for o in sorted(complete - options - probing - {'help', 'help-tls'})]
 
-if len(words) < 30 or len(timeouts) < 5 or len(own) < 5:
+if len(words) < 30 or len(probing) < 8 or len(timeouts) < 5 or len(own) < 5:
     bad.append('the lists of words were not found')
 if shutil.which('mandoc') is None:
     print('mandoc is not installed: the form of the manuals is not looked at')

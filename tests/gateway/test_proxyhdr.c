@@ -1,4 +1,5 @@
-/* proxyhdr.c: headers as the specification spells them, read at every cut, and what is none (ADDR-01, ADDR-02, ADDR-03, ADDR-04).
+/* proxyhdr.c: headers as the specification spells them, read at every cut, and what is none (ADDR-01,
+ * ADDR-02, ADDR-03, ADDR-04).
  */
 #include <setjmp.h>
 #include <stdarg.h>
