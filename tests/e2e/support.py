@@ -62,13 +62,13 @@ def free_port():
     raise Failure('no free port is left')
 
 
-def wait_port(port, process=None, seconds=15):
+def wait_port(port, process=None, seconds=15, host='127.0.0.1'):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process is not None and process.poll() is not None:
             raise Failure(f'it ended with {process.returncode} before it listened')
         try:
-            socket.create_connection(('127.0.0.1', port), 1).close()
+            socket.create_connection((host, port), 1).close()
             return
         except OSError:
             time.sleep(0.02)
@@ -202,8 +202,8 @@ class Gateway:
 class Line:
     """A client that speaks lines over a socket, and can turn it into TLS."""
 
-    def __init__(self, port, timeout=15, source='0.0.0.0'):
-        self.sock = socket.create_connection(('127.0.0.1', port), timeout, (source, 0))
+    def __init__(self, port, timeout=15, source='0.0.0.0', host='127.0.0.1'):
+        self.sock = socket.create_connection((host, port), timeout, (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.sock.getsockname()[1]
         self.buffer, self.transcript = b'', []
@@ -253,9 +253,9 @@ class Line:
         self.sock.close()
 
 
-def upgrade(world, port, scheme, context=None):
+def upgrade(world, port, scheme, context=None, host='127.0.0.1'):
     """A client that went through STARTTLS of the given scheme, its greeting read."""
-    c = Line(port)
+    c = Line(port, host=host)
     c.until('OK' if scheme == 'sieve' else '')
     if scheme in ('smtp', 'submission', 'lmtp'):
         c.send(('LHLO' if scheme == 'lmtp' else 'EHLO') + ' client.test\r\n')
