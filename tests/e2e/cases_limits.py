@@ -1,4 +1,5 @@
 """Lists and limits: who is refused hears it where the protocol can say so, costs nothing, and nobody else notices."""
+import pathlib
 import socket
 import ssl
 import time
@@ -153,6 +154,32 @@ def failed_logins_close_the_door(w, server):
 
 
 @with_server
+def fail2ban_reads_the_log(w, server):
+    """dist/fail2ban.conf finds every failed login in text and JSON, and nothing that a client wrote to look like one."""
+    filters = w.folder / 'filter.d'
+    filters.mkdir()
+    here = pathlib.Path(__file__).resolve().parents[2]
+    for name, text in (('hauberk.conf', (here / 'dist/fail2ban.conf').read_text()), ('common.conf', pathlib.Path('/etc/fail2ban/filter.d/common.conf').read_text())):
+        (filters / name).write_text(text)
+    (filters / 'aggressive.conf').write_text((here / 'dist/fail2ban.conf').read_text().replace('mode = normal', 'mode = aggressive'))
+    for log in ('text', 'json'):
+        with Gateway(w, listeners(server, 'imap', 'pop3'), *NOBODY, '--log', log, '--tarpit', '0') as g:
+            for source in ('127.0.0.2', '127.0.0.3', '127.0.0.3'):
+                wrong_login(w, g, 'imap', source=source)
+            c = Line(g.port('imap'), source='127.0.0.4')  # words that look like the log's, where a client's words are told
+            c.line()
+            c.send(b'a STARTTLS\r\n" event=login.failed id=1 peer=192.0.2.9:1 \r\n"event":"login.failed","id":1,"peer":"192.0.2.9:1"\r\n')
+            c.rest()
+            c.close()
+            while 'starttls.injection' not in g.log.read_text():
+                time.sleep(0.05)
+            for name, want in (('hauberk', {'127.0.0.2': 1, '127.0.0.3': 2}), ('aggressive', {'127.0.0.2': 1, '127.0.0.3': 2, '127.0.0.4': 1})):
+                code, out, err = run(['fail2ban-regex', '--print-all-matched', '-o', 'ip', str(g.log), str(filters / f'{name}.conf')], b'', 60)
+                found = {ip: out.decode().split().count(ip) for ip in set(out.decode().split())}
+                equal(found, want, f'{log} {name}: {code} {err.decode()[-500:]} {g.log.read_text()[-1500:]}')
+
+
+@with_server
 def tarpit(w, server):
     """From the third refused login on: not heard for two seconds behind each, and before each greeting; others notice nothing."""
     control = w.folder / 'tarpit-control'
@@ -215,5 +242,5 @@ def memory_ceiling(w, server):
         check(not [e for e in g.events('session.end') if e['code'] == 'NO_MEMORY'], 'nobody was cut')
 
 
-CASES = [connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second, failed_logins_close_the_door,
+CASES = [fail2ban_reads_the_log, connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second, failed_logins_close_the_door,
          tarpit, memory_ceiling]
