@@ -6,7 +6,7 @@ import time
 
 from cases_policy import listeners, login_imap, with_server
 from mailserver import MailServer
-from support import Failure, Gateway, Line, check, equal, free_port, upgrade
+from support import Failure, Gateway, Line, check, equal, free_port, upgrade, wait_port
 
 
 class Witness:
@@ -313,6 +313,41 @@ def many_half_handshakes(w, server):
         witness.close()
 
 
+@with_server
+def slow_clients(w, server):
+    """SEC-10: nothing, half a line, half a ClientHello, which a byte now and then makes no longer: each ends by its own
+    deadline; a session beside them goes on. (One that never reads: client_that_never_reads.)"""
+    port, path = free_port(), w.folder / 'slow.conf'
+    path.write_text(f'log = "json"\ntimeouts {{ handshake = 5 }}\ncertificate c {{ chain = "{w.certs}/ecdsa-p256.crt" key = "{w.certs}/ecdsa-p256.key" }}\n'
+                    f'listener l {{ listen = "imap://127.0.0.1:{port}" backend = "127.0.0.1:{server.port["imap"]}" host = "mail.test" '
+                    f'preauth-timeout = "10" }}\n')
+    with Gateway(w, [], '--config', path, certs=(), wait=False) as g:
+        g.ports['imap'] = port
+        wait_port(port, g.process)
+        witness = Witness(w, g)
+        clients = []
+        for begin in ('', 'a CAPAB', 'a STARTTLS\r\n'):
+            c = Line(port, 60)
+            c.line()
+            c.send(begin)
+            clients.append(c)
+        hello = b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc'
+        check(clients[2].line().startswith('a OK'), 'go-ahead')
+        clients[2].send(hello)
+        gone = time.monotonic() + 60
+        while time.monotonic() < gone and len([e for e in g.events('session.end') if e['code'] != 'GW_CLIENT_GONE']) < 3:
+            try:  # more of a hello that never ends
+                clients[2].send(b'\0')
+            except OSError:
+                pass
+            witness.alive()
+            time.sleep(0.5)
+        ends = sorted(e['code'] for e in g.events('session.end') if e['code'] != 'GW_CLIENT_GONE')
+        equal(ends, ['GW_HANDSHAKE_TIMEOUT', 'GW_IDLE', 'GW_IDLE'], 'how they ended')
+        check(all(b'BYE' in c.rest() for c in clients[:2]), 'who said nothing was told goodbye')
+        witness.close()
+
+
 def idle_memory(w):
     """What an idle session costs in user space, with the release build."""
     server = MailServer()
@@ -335,4 +370,4 @@ def idle_memory(w):
 
 CASES = [injection, not_tls, strange_lines, client_vanishes, client_that_never_reads, backend_down, backend_faults,
          backend_dies_under_sessions, drain, second_signal_ends_at_once, truncation_is_passed_on_as_an_abort,
-         many_half_handshakes, idle_memory]
+         many_half_handshakes, slow_clients, idle_memory]
