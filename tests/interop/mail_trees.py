@@ -69,8 +69,10 @@ class Guest(Server):
 
 
 class Exim(Guest):
-    """SMTP as an MX takes it, and with a login."""
+    """SMTP as an MX takes it, and with a login. A client that closes without QUIT is told so in clear, behind the end of TLS:
+    we log what it is, a record that is none."""
     name, shown, user, uid = 'Exim', 'exim4-daemon-light', 'Debian-exim', 64101
+    ends = {'TLS_RECORD_TYPE'}
 
     def start(self, world):
         self.prepare(world)
