@@ -18,7 +18,7 @@ class Machine:
         self.process = w.start(argv, self.log.name)
 
     def ends(self):
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{')]
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{') and line.endswith('}')]
         return [e for e in lines if e['event'] == 'session.end' and e['bytes_in'] > 0]
 
 

@@ -159,7 +159,7 @@ class Gateway:
     def events(self, name=None):
         lines = []
         for line in self.log.read_text().splitlines():
-            if line.startswith('{'):
+            if line.startswith('{') and line.endswith('}'):  # a reader may see half of the last one
                 event = json.loads(line)
                 if name is None or event['event'] == name:
                     lines.append(event)
