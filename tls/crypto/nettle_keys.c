@@ -9,6 +9,15 @@
 
 #include <nettle/bignum.h>
 
+/* n: the modulus of an RSA key. */
+static unsigned bits_of(enum hb_key_kind kind, const mpz_t n)
+{
+    return hb_kind_is_rsa(kind)     ? (unsigned)mpz_sizeinbase(n, 2)
+           : kind == HB_KEY_ED25519 ? 256
+           : kind == HB_KEY_ED448   ? 456
+                                    : nettle_ecc_bit_size(hb_ec_find(kind)->get());
+}
+
 /* ---- private keys ---- */
 
 /* For the Valgrind suite: the number's limbs; how many there are is no secret. */
@@ -203,12 +212,7 @@ enum hb_key_kind hb_privkey_kind(const struct hb_privkey *key)
 
 unsigned hb_privkey_bits(const struct hb_privkey *key)
 {
-    if (hb_kind_is_rsa(key->kind)) {
-        return (unsigned)mpz_sizeinbase(key->rsa_pub.n, 2);
-    }
-    return key->kind == HB_KEY_ED25519 ? 256
-           : key->kind == HB_KEY_ED448 ? 456
-                                       : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+    return bits_of(key->kind, key->rsa_pub.n);
 }
 
 /* ---- public keys ---- */
@@ -311,10 +315,5 @@ enum hb_key_kind hb_pubkey_kind(const struct hb_pubkey *key)
 
 unsigned hb_pubkey_bits(const struct hb_pubkey *key)
 {
-    if (hb_kind_is_rsa(key->kind)) {
-        return (unsigned)mpz_sizeinbase(key->rsa.n, 2);
-    }
-    return key->kind == HB_KEY_ED25519 ? 256
-           : key->kind == HB_KEY_ED448 ? 456
-                                       : nettle_ecc_bit_size(hb_ec_find(key->kind)->get());
+    return bits_of(key->kind, key->rsa.n);
 }
