@@ -121,7 +121,7 @@ enum hb_external_verdict hb_external_judge(struct hb_proto_session *s, struct hb
 /* ---- the backend ---- */
 
 /* RFC 4616 2. */
-static void plain(const struct hb_proto_session *s, struct hb_bld *b)
+static void put_plain(const struct hb_proto_session *s, struct hb_bld *b)
 {
     hb_bld_str(b, s->identity);
     hb_bld_u8(b, 0);
@@ -139,6 +139,23 @@ static bool due(struct hb_proto_session *s, const struct hb_bld *message)
     return first;
 }
 
+enum hb_unit hb_external_forward(struct hb_proto_session *s, uint8_t kind, struct hb_span tag,
+                                 const char *plain)
+{
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, kind, tag);
+
+    if (code != HB_OK) {
+        return hb_end(s, code);
+    }
+    s->external = HB_EXT_FORWARDED;
+    if (tag.len > 0) {
+        hb_to_backend(s, tag);
+        hb_to_backend(s, hb_span_str(" "));
+    }
+    hb_line_to_backend(s, hb_span_str(plain));
+    return HB_UNIT_NEXT;
+}
+
 void hb_external_answer(struct hb_proto_session *s, const char *quote)
 {
     uint8_t message[MESSAGE_MAX];
@@ -146,7 +163,7 @@ void hb_external_answer(struct hb_proto_session *s, const char *quote)
     struct hb_bld m = hb_bld(message, sizeof message);
     struct hb_bld l = hb_bld(line, sizeof line);
 
-    plain(s, &m);
+    put_plain(s, &m);
     if (due(s, &m)) {
         encode(&l, hb_bld_span(&m));
     } else {
@@ -165,7 +182,7 @@ void hb_external_answer_literal(struct hb_proto_session *s)
     struct hb_bld m = hb_bld(message, sizeof message);
     char head[] = "{0000+}";
 
-    plain(s, &m);
+    put_plain(s, &m);
     if (!due(s, &m)) {
         hb_line_to_backend(s, hb_span_str("*"));
     } else {

@@ -32,6 +32,10 @@ bool hb_external_forwarded(const struct hb_proto_session *s);
 enum hb_external_verdict hb_external_judge(struct hb_proto_session *s, struct hb_span response);
 /* The same, not encoded (ACAP). */
 enum hb_external_verdict hb_external_judge_name(struct hb_proto_session *s, struct hb_span authzid);
+/* The client may: asks the backend for PLAIN, in the protocol's words behind the tag, if there is one. kind:
+ * of the answer in the queue. */
+enum hb_unit hb_external_forward(struct hb_proto_session *s, uint8_t kind, struct hb_span tag,
+                                 const char *plain);
 /* The backend asks: the master's message in base64 with `quote` on both sides, as a line. If it asks again,
  * the exchange is cancelled. */
 void hb_external_answer(struct hb_proto_session *s, const char *quote);

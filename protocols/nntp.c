@@ -286,19 +286,12 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     enum hb_external_verdict verdict = hb_external_judge(s, response);
 
     s->external = HB_EXT_NONE;
-    state(s)->sasl = false;
+    state(s)->sasl = verdict == HB_EXT_YES;
     if (verdict != HB_EXT_YES) {
         return refuse(s, refusals[verdict]);
     }
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_NNTP_SASL, no_tag);
-    if (code != HB_OK) {
-        return hb_end(s, code);
-    }
-    s->external = HB_EXT_FORWARDED;
-    state(s)->sasl = true;
     state(s)->layered = false;
-    hb_line_to_backend(s, hb_span_str("AUTHINFO SASL PLAIN"));
-    return HB_UNIT_NEXT;
+    return hb_external_forward(s, HB_NNTP_SASL, no_tag, "AUTHINFO SASL PLAIN");
 }
 
 static enum hb_unit external(struct hb_proto_session *s, struct hb_span response)

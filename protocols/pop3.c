@@ -209,18 +209,9 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     enum hb_external_verdict verdict = hb_external_judge(s, response);
 
     s->external = HB_EXT_NONE;
-    state(s)->sasl = false;
-    if (verdict != HB_EXT_YES) {
-        return refuse(s, refusals[verdict]);
-    }
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, KIND_AUTH, no_tag);
-    if (code != HB_OK) {
-        return hb_end(s, code);
-    }
-    s->external = HB_EXT_FORWARDED;
-    state(s)->sasl = true;
-    hb_line_to_backend(s, hb_span_str("AUTH PLAIN"));
-    return HB_UNIT_NEXT;
+    state(s)->sasl = verdict == HB_EXT_YES;
+    return verdict == HB_EXT_YES ? hb_external_forward(s, KIND_AUTH, no_tag, "AUTH PLAIN")
+                                 : refuse(s, refusals[verdict]);
 }
 
 static enum hb_unit external(struct hb_proto_session *s, struct hb_span response)

@@ -333,15 +333,9 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     if (verdict != HB_EXT_YES) {
         return refuse_command(s, line, refusals[verdict]);
     }
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_SIEVE_AUTHENTICATE, no_tag);
-    if (code != HB_OK) {
-        return hb_end(s, code);
-    }
-    s->external = HB_EXT_FORWARDED;
     t->exchange = true;
     t->line_due = t->layered = false;
-    hb_line_to_backend(s, hb_span_str("AUTHENTICATE \"PLAIN\""));
-    return HB_UNIT_NEXT;
+    return hb_external_forward(s, HB_SIEVE_AUTHENTICATE, no_tag, "AUTHENTICATE \"PLAIN\"");
 }
 
 static enum hb_unit external(struct hb_proto_session *s, struct hb_span line, struct hb_span args)

@@ -307,16 +307,8 @@ static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span
     if (why != REFUSE_NOTHING) {
         return refuse_command(s, tag, line, why);
     }
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, HB_KIND_EXCHANGE, tag);
-    if (code != HB_OK) {
-        return hb_end(s, code);
-    }
-    s->external = HB_EXT_FORWARDED;
     state(s)->exchange = true;
-    hb_to_backend(s, tag);
-    hb_to_backend(s, hb_span_str(" "));
-    hb_line_to_backend(s, hb_span_str(d->plain));
-    return HB_UNIT_NEXT;
+    return hb_external_forward(s, HB_KIND_EXCHANGE, tag, d->plain);
 }
 
 /* The line we asked for; the tag was kept. */
