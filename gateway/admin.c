@@ -77,20 +77,26 @@ static void answer(struct client *c, unsigned code, struct hb_span text)
     }
 }
 
-static void ask(struct admin *a, struct client *c)
+/* Passes an order on to the supervisor; the line is taken apart. False: it cannot be told. */
+static bool pass_on(const struct admin *a, uint32_t id, char *line)
 {
     uint8_t mem[GW_ADMIN_LINE + 16];
     struct hb_bld b = hb_bld(mem, sizeof mem);
     char *save = NULL;
 
-    c->asked = true;
-    hb_bld_u32(&b, c->id);
+    hb_bld_u32(&b, id);
     struct hb_bld_mark mark = hb_bld_open16(&b);
-    for (char *w = strtok_r(c->line, " \r\n", &save); w != NULL; w = strtok_r(NULL, " \r\n", &save)) {
+    for (char *w = strtok_r(line, " \r\n", &save); w != NULL; w = strtok_r(NULL, " \r\n", &save)) {
         hb_bld_put(&b, hb_span(w, strlen(w) + 1));
     }
     hb_bld_close(&b, mark);
-    if (!hb_bld_ok(&b) || !gw_ipc_send(a->supervisor, GW_MSG_ASK, hb_bld_span(&b), NULL, 0)) {
+    return hb_bld_ok(&b) && gw_ipc_send(a->supervisor, GW_MSG_ASK, hb_bld_span(&b), NULL, 0);
+}
+
+static void ask(struct admin *a, struct client *c)
+{
+    c->asked = true;
+    if (!pass_on(a, c->id, c->line)) {
         answer(c, 1, hb_span_str("the supervisor does not listen\n"));
     }
 }
@@ -246,15 +252,10 @@ static bool turn(struct admin *a)
 
 static bool ask_for_http(void *ctx, uint32_t id, const char *order)
 {
-    const struct admin *a = ctx;
-    uint8_t mem[GW_ADMIN_LINE];
-    struct hb_bld b = hb_bld(mem, sizeof mem);
+    char line[GW_ADMIN_LINE];
 
-    hb_bld_u32(&b, id);
-    struct hb_bld_mark mark = hb_bld_open16(&b);
-    hb_bld_put(&b, hb_span(order, strlen(order) + 1));
-    hb_bld_close(&b, mark);
-    return hb_bld_ok(&b) && gw_ipc_send(a->supervisor, GW_MSG_ASK, hb_bld_span(&b), NULL, 0);
+    (void)snprintf(line, sizeof line, "%s", order);
+    return pass_on(ctx, id, line);
 }
 
 int gw_admin_run(int supervisor)

@@ -4,6 +4,7 @@
 #include "listener.h"
 
 #include "log.h"
+#include "net.h"
 #include "service.h"
 #include "session.h"
 #include "slab.h"
@@ -47,7 +48,7 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
         return given; /* workers share it: all of them take from one queue */
     }
     const struct sockaddr *addr = (const struct sockaddr *)&lc->addr;
-    socklen_t len = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socklen_t len = gw_addr_len(addr);
     int on = 1;
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 

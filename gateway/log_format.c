@@ -107,6 +107,18 @@ static void put_field(struct hb_bld *b, enum gw_log_format format, const struct 
     }
 }
 
+static void put_fields(struct hb_bld *b, enum gw_log_format format, const struct gw_field *fields, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        size_t before = b->len;
+        put_field(b, format, &fields[i]);
+        if (!hb_bld_ok(b)) { /* it does not fit: the line ends before this field */
+            b->len = before;
+            break;
+        }
+    }
+}
+
 size_t gw_log_format_line(enum gw_log_format format, uint64_t when, enum gw_event event,
                           const struct gw_field *fields, size_t num, char *dst, size_t cap)
 {
@@ -135,14 +147,7 @@ size_t gw_log_format_line(enum gw_log_format format, uint64_t when, enum gw_even
         hb_bld_str(&b, " event=");
         hb_bld_str(&b, events[event].name);
     }
-    for (size_t i = 0; i < num; i++) {
-        size_t before = b.len;
-        put_field(&b, format, &fields[i]);
-        if (!hb_bld_ok(&b)) { /* it does not fit: the line ends before this field */
-            b.len = before;
-            break;
-        }
-    }
+    put_fields(&b, format, fields, num);
     size_t len = b.len;
     if (format == GW_LOG_JSON) {
         dst[len++] = '}';
@@ -158,14 +163,7 @@ size_t gw_log_format_fields(enum gw_log_format format, const struct gw_field *fi
     bool json = format == GW_LOG_JSON;
     struct hb_bld b = hb_bld(dst, cap - 2); /* room for the end */
 
-    for (size_t i = 0; i < num; i++) {
-        size_t before = b.len;
-        put_field(&b, format, &fields[i]);
-        if (!hb_bld_ok(&b)) {
-            b.len = before;
-            break;
-        }
-    }
+    put_fields(&b, format, fields, num);
     size_t len = b.len;
     if (json && len > 0) {
         dst[0] = '{'; /* for the comma before the first */

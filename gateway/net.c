@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 static bool parse_one(const char *text, struct gw_net *net)
 {
@@ -93,17 +94,29 @@ struct hb_span gw_addr_bytes(const struct sockaddr *a)
     return IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? hb_span_skip(bytes, 12) : bytes;
 }
 
+uint16_t gw_addr_port(const struct sockaddr *a)
+{
+    return a->sa_family == AF_INET    ? ntohs(((const struct sockaddr_in *)a)->sin_port)
+           : a->sa_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)a)->sin6_port)
+                                      : 0;
+}
+
+socklen_t gw_addr_len(const struct sockaddr *a)
+{
+    return a->sa_family == AF_INET    ? sizeof(struct sockaddr_in)
+           : a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                      : sizeof(struct sockaddr_un);
+}
+
 uint16_t gw_addr_text(const struct sockaddr *a, char text[GW_ADDR_TEXT])
 {
     struct hb_span bytes = gw_addr_bytes(a);
 
     text[0] = 0;
-    if (bytes.len == 0) {
-        return 0;
+    if (bytes.len > 0) {
+        (void)inet_ntop(bytes.len == 4 ? AF_INET : AF_INET6, bytes.p, text, GW_ADDR_TEXT);
     }
-    (void)inet_ntop(bytes.len == 4 ? AF_INET : AF_INET6, bytes.p, text, GW_ADDR_TEXT);
-    return ntohs(a->sa_family == AF_INET ? ((const struct sockaddr_in *)a)->sin_port
-                                         : ((const struct sockaddr_in6 *)a)->sin6_port);
+    return gw_addr_port(a);
 }
 
 uint64_t gw_mix(uint64_t h)

@@ -28,7 +28,9 @@ bool gw_nets_hold(const struct gw_nets *nets, const struct sockaddr *addr);
 
 /* The bare address: 4 or 16 bytes, borrowed from a; none for another family (a unix socket). */
 struct hb_span gw_addr_bytes(const struct sockaddr *a);
-/* Writes it as text ("" for another family); its port, 0 then. */
+uint16_t gw_addr_port(const struct sockaddr *a); /* 0 for another family */
+socklen_t gw_addr_len(const struct sockaddr *a); /* what bind(2) and connect(2) want; unix sockets, too */
+/* Writes the address as text ("" for another family); returns its port. */
 uint16_t gw_addr_text(const struct sockaddr *a, char text[GW_ADDR_TEXT]);
 /* Spreads what was read of an address over 64 bits (MurmurHash3's last step). */
 uint64_t gw_mix(uint64_t h);

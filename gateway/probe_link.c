@@ -4,14 +4,13 @@
  */
 #include "probe.h"
 
+#include "connect.h"
 #include "sysenv.h"
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_MAX 16384u
@@ -237,24 +236,6 @@ static void begin_tls(struct link *l)
 
 /* ---- the connection ---- */
 
-static bool open_link(struct link *l)
-{
-    const struct sockaddr_storage *a = &l->target->addr;
-    socklen_t len = a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    int error = 0;
-    socklen_t error_len = sizeof error;
-
-    l->fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0) {
-        return false;
-    }
-    if (connect(l->fd, (const struct sockaddr *)a, len) == 0) {
-        return true;
-    }
-    return errno == EINPROGRESS && wait_for(l, POLLOUT, l->deadline) &&
-           getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) == 0 && error == 0;
-}
-
 /* The link ended, or broke. */
 static void lost(struct link *l, bool clean)
 {
@@ -330,7 +311,6 @@ void gw_probe_link(const struct gw_probe_target *target, const char *name, const
     memset(l, 0, sizeof *l);
     memset(r, 0, sizeof *r);
     r->alert = 255;
-    l->fd = -1;
     l->target = target;
     l->r = r;
     l->name = name;
@@ -339,7 +319,8 @@ void gw_probe_link(const struct gw_probe_target *target, const char *name, const
     l->began = now_ms();
     l->deadline = l->began + 1000u * seconds;
     l->lane = hb_tls_lane_new(gw_sysenv());
-    r->connected = l->lane != NULL && open_link(l);
+    l->fd = l->lane != NULL ? gw_connect((const struct sockaddr *)&target->addr, 1000u * seconds) : -1;
+    r->connected = l->fd >= 0;
     if (!r->connected) {
         end(l, l->lane == NULL ? HB_E_NO_MEMORY : HB_E_PEER_UNREACHABLE);
     } else if (target->link == HB_PEER_IMPLICIT) {

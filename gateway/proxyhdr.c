@@ -245,7 +245,6 @@ void gw_proxy_v2(struct hb_bld *b, const struct gw_proxy_addrs *addrs, const str
     }
     struct hb_span src;
     struct hb_span dst;
-    char text[GW_ADDR_TEXT];
     if (!both(addrs, &src, &dst)) {
         b->failed = true;
         return;
@@ -255,8 +254,8 @@ void gw_proxy_v2(struct hb_bld *b, const struct gw_proxy_addrs *addrs, const str
     struct hb_bld_mark mark = hb_bld_open16(b);
     hb_bld_put(b, src);
     hb_bld_put(b, dst);
-    hb_bld_u16(b, gw_addr_text((const struct sockaddr *)&addrs->src, text));
-    hb_bld_u16(b, gw_addr_text((const struct sockaddr *)&addrs->dst, text));
+    hb_bld_u16(b, gw_addr_port((const struct sockaddr *)&addrs->src));
+    hb_bld_u16(b, gw_addr_port((const struct sockaddr *)&addrs->dst));
     put_tlv(b, TLV_ALPN, facts->alpn);
     put_tlv(b, TLV_AUTHORITY, facts->sni);
     put_tlv(b, TLV_UNIQUE_ID, facts->id);

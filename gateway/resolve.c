@@ -3,6 +3,7 @@
  */
 #include "resolve.h"
 
+#include "conf_util.h"
 #include <ares.h>
 #include <arpa/inet.h>
 #include <limits.h>
@@ -10,7 +11,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -39,34 +39,15 @@ static bool is_number(const char *host)
 static bool is_server(const char *text, size_t len)
 {
     char mem[64];
-    char *host = mem;
+    char host[64];
+    unsigned port;
 
-    if (len == 0 || len >= sizeof mem) {
+    if (len >= sizeof mem) {
         return false;
     }
     memcpy(mem, text, len);
     mem[len] = 0;
-    char *colon = strrchr(mem, ':');
-    if (mem[0] == '[') {
-        char *end = strchr(mem, ']');
-        if (end == NULL || (end[1] != 0 && end[1] != ':')) {
-            return false;
-        }
-        colon = end[1] == ':' ? end + 1 : NULL;
-        *end = 0;
-        host = mem + 1;
-    } else if (colon != NULL && strchr(mem, ':') != colon) {
-        return false; /* a bare IPv6 address needs its brackets */
-    }
-    if (colon != NULL) {
-        char *end;
-        unsigned long port = strtoul(colon + 1, &end, 10);
-        if (colon[1] < '0' || colon[1] > '9' || *end != 0 || port == 0 || port > 65535) {
-            return false;
-        }
-        *colon = 0;
-    }
-    return is_number(host);
+    return gw_split_host_port(mem, host, sizeof host, &port) && is_number(host);
 }
 
 bool gw_resolver(const char *list)

@@ -7,15 +7,13 @@
  * than ANSWER_SECONDS at a time. What is kept of a side is bounded by KEEP. */
 #include "explain.h"
 
+#include "connect.h"
 #include "sysenv.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_SECONDS 3
@@ -87,14 +85,6 @@ static void to_backend(void *ctx, struct hb_span bytes)
 
 /* ---- the backend ---- */
 
-static socklen_t length_of(const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_UNIX) {
-        return sizeof(struct sockaddr_un);
-    }
-    return a->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
-
 static bool wait_for(int fd, short what)
 {
     struct pollfd poller = {.fd = fd, .events = what};
@@ -106,31 +96,12 @@ static bool wait_for(int fd, short what)
 static const char *dial(struct simulation *sim)
 {
     const struct sockaddr_storage *to = &sim->lc->backend;
-    int error = 0;
-    socklen_t len = sizeof error;
 
     if (sim->lc->backend_tls != NULL) {
         return "it speaks TLS, which simulate does not";
     }
-    sim->fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (sim->fd < 0) {
-        return strerror(errno);
-    }
-    if (connect(sim->fd, (const struct sockaddr *)to, length_of(to)) != 0) {
-        if (errno != EINPROGRESS) {
-            error = errno;
-        } else if (!wait_for(sim->fd, POLLOUT)) {
-            error = ETIMEDOUT;
-        } else {
-            (void)getsockopt(sim->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        }
-    }
-    if (error == 0) {
-        return NULL;
-    }
-    (void)close(sim->fd);
-    sim->fd = -1;
-    return strerror(error);
+    sim->fd = gw_connect((const struct sockaddr *)to, ANSWER_SECONDS * 1000);
+    return sim->fd >= 0 ? NULL : strerror(errno);
 }
 
 static void hang_up(struct simulation *sim)
