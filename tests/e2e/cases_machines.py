@@ -1,9 +1,7 @@
 """Several machines (docs/deploy.md): two gateways with one ticket secret on one port, HAProxy before them."""
-import json
-
 from cases_policy import login_imap, with_server
 from cases_processes import wait_for
-from support import check, equal, free_port, run, upgrade, wait_port
+from support import check, equal, free_port, read_events, run, upgrade, wait_port
 
 
 class Machine:
@@ -18,8 +16,7 @@ class Machine:
         self.process = w.start(argv, self.log.name)
 
     def ends(self):
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith('{') and line.endswith('}')]
-        return [e for e in lines if e['event'] == 'session.end' and e['bytes_in'] > 0]
+        return [e for e in read_events(self.log.read_text(), 'session.end') if e['bytes_in'] > 0]
 
 
 def haproxy(w, port, machines):

@@ -4,9 +4,8 @@ import struct
 import threading
 
 from cases_policy import login_imap, with_server
-from cases_pool import splice
 from cases_processes import wait_for
-from support import Gateway, check, equal, free_port, run, upgrade
+from support import Gateway, check, equal, free_port, run, splice, upgrade
 
 
 class NameServer:
@@ -81,7 +80,7 @@ def names_by_their_lifetime(w, server, names):
     moved is found. Nobody's session notices."""
     names.zone = {'still.test': ('127.0.0.1', 3600), 'moves.test': ('127.0.0.1', 1)}
     moved = Counted('127.0.0.7', server.port['imap'])  # the same port at another address
-    threading.Thread(target=splice, args=(moved, server.port['imap']), daemon=True).start()
+    splice(moved, server.port['imap'])
     with front(w, server, names, 'still.test') as still, front(w, server, names, 'moves.test') as moves:
         old = upgrade(w, moves.port('imap'), 'imap')
         login_imap(old)

@@ -1,13 +1,12 @@
 """Several servers behind one listener: who gets a session, and what becomes of it when a server fails."""
 import re
 import socket
-import threading
 import time
 
 from cases_policy import login_imap
 from cases_upstream import server_context
 from mailserver import MailServer
-from support import Gateway, Line, check, equal, free_port, run, upgrade, wait_port
+from support import Gateway, Line, check, equal, free_port, run, serve, splice, upgrade, wait_port
 
 
 class Refuses:
@@ -16,17 +15,12 @@ class Refuses:
     def __init__(self, text):
         self.listening = socket.create_server(('127.0.0.1', 0))
         self.port, self.text, self.connections = self.listening.getsockname()[1], text, 0
-        threading.Thread(target=self.run, daemon=True).start()
+        serve(self.listening, self.greet)
 
-    def run(self):
-        while True:
-            try:
-                sock, _ = self.listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            sock.sendall(self.text)
-            sock.close()
+    def greet(self, sock):
+        self.connections += 1
+        sock.sendall(self.text)
+        sock.close()
 
     def stop(self):
         self.listening.close()
@@ -109,7 +103,7 @@ def pool_all_refuse(w):
         equal(len(g.events('server.down')), 2, 'both, once')
         server = MailServer()
         relay = socket.create_server(('127.0.0.1', port))
-        threading.Thread(target=splice, args=(relay, server.port['imap']), daemon=True).start()
+        splice(relay, server.port['imap'])
         while not g.events('server.up'):
             c = upgrade(w, g.port('imap'), 'imap')
             try_login(c)
@@ -128,24 +122,6 @@ def try_login(c):
             return False
         data += got
     return b'BYE' not in data
-
-
-def splice(listening, to):
-    def copy(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-    while True:
-        try:
-            sock, _ = listening.accept()
-        except OSError:
-            return
-        other = socket.create_connection(('127.0.0.1', to))
-        for pair in ((sock, other), (other, sock)):
-            threading.Thread(target=copy, args=pair, daemon=True).start()
 
 
 def pool_by_name_and_backup(w):

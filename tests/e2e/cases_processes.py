@@ -7,11 +7,10 @@ import shutil
 import signal
 import socket
 import ssl
-import threading
 import time
 
 from cases_policy import listeners, login_imap, with_server
-from support import Failure, Gateway, Line, check, equal, free_port, run, upgrade, wait_port
+from support import Failure, Line, check, equal, free_port, run, splice, upgrade, wait_port
 
 
 def proc(pid, name):
@@ -246,25 +245,7 @@ def unix_backend_from_the_sandbox(w, server):
     listening.bind(str(path))
     listening.listen(64)
 
-    def copy(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def serve():
-        while True:
-            try:
-                sock, _ = listening.accept()
-            except OSError:
-                return
-            tcp = socket.create_connection(('127.0.0.1', server.port['imap']))
-            threading.Thread(target=copy, args=(sock, tcp), daemon=True).start()
-            threading.Thread(target=copy, args=(tcp, sock), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
+    splice(listening, server.port['imap'])
     with Setup(w, server, 'imap') as g:
         g.file.write_text(g.file.read_text().replace(f'127.0.0.1:{server.port["imap"]}', f'unix:{path}'))
         equal(g.ctl('reload')[0], 0, 'reload')

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 from mailserver import MailServer
-from support import Failure, Gateway, check, equal, free_port, run, wait_port
+from support import Failure, Gateway, check, equal, free_port, run, serve, wait_port
 
 PSK = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
 TLS12, TLS13 = ('-tls1_2',), ('-tls1_3',)
@@ -128,7 +128,7 @@ def echo():
     """A plaintext echo; closing its listening socket ends it."""
     listening = socket.create_server(('127.0.0.1', 0), backlog=64)
 
-    def serve(s):
+    def copy(s):
         with s:
             try:
                 while data := s.recv(65536):
@@ -136,14 +136,7 @@ def echo():
             except OSError:
                 pass
 
-    def accept():
-        while True:
-            try:
-                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
-            except OSError:
-                return
-
-    threading.Thread(target=accept, daemon=True).start()
+    serve(listening, lambda s: threading.Thread(target=copy, args=(s,), daemon=True).start())
     return listening
 
 

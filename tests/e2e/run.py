@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """Runs the end-to-end cases: run.py --gateway PROGRAM --release PROGRAM [NAME...]; the last line counts them."""
 import argparse
-import signal
 import sys
 import time
-import traceback
 
 import cases_attacks
 import cases_clients
@@ -25,15 +23,7 @@ import cases_service
 import cases_sight
 import cases_tls
 import cases_upstream
-from support import Dovecot, Failure, Postfix, World
-
-
-class TooLong(Exception):
-    pass
-
-
-def ring(*_):
-    raise TooLong
+from support import Dovecot, Postfix, World, attempt
 
 
 def show_logs(world, since):
@@ -59,22 +49,12 @@ def main():
         cases = [c for c in cases if any(n in c.__name__ for n in args.names)]
     world = World(args.gateway, args.release)
     passed = failed = 0
-    signal.signal(signal.SIGALRM, ring)
     try:
         if any(c in cases_clients.CASES for c in cases):
             world.dovecot, world.postfix, world.delivered = Dovecot(world), Postfix(world), 0
         for case in cases:
-            start, began, problem = time.monotonic(), time.time(), None
-            signal.alarm(240)
-            try:
-                case(world)
-            except TooLong:
-                problem = 'did not end within 240 s'
-            except Failure as e:
-                problem = str(e)
-            except Exception:  # a case that breaks is a case that fails; the others still run
-                problem = traceback.format_exc(limit=4)
-            signal.alarm(0)
+            start, began = time.monotonic(), time.time()
+            _, problem = attempt(240, case, world)
             took = time.monotonic() - start
             print(f'{"ok  " if problem is None else "FAIL"} {case.__name__} ({took:.1f} s)' + (f'\n     {problem}' if problem else ''),
                   flush=True)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,65 @@ def equal(got, want, what):
     if got != want:
         short = lambda v: (v[:300] + b'...' if isinstance(v, bytes) and len(v) > 300 else v)
         raise Failure(f'{what}: got {short(got)!r}, want {short(want)!r}')
+
+
+class TooLong(Exception):
+    pass
+
+
+def ring(*_):
+    raise TooLong
+
+
+def attempt(seconds, function, *args):
+    """(what it returned, None), or (None, why it failed): nothing that goes wrong in it ends the others."""
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        return function(*args), None
+    except TooLong:
+        return None, f'did not end within {seconds} s'
+    except Failure as e:
+        return None, str(e)
+    except Exception:  # what breaks has failed
+        return None, traceback.format_exc(limit=4)
+    finally:
+        signal.alarm(0)
+
+
+def serve(listening, each):
+    """each(socket) for whoever connects, in a thread of ours, until `listening` is closed."""
+    def run():
+        while True:
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                return
+            each(sock)
+    threading.Thread(target=run, daemon=True).start()
+
+
+def splice(listening, to):
+    """Whoever connects is connected to a port of ours."""
+    def copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def each(sock):
+        other = socket.create_connection(('127.0.0.1', to))
+        for pair in ((sock, other), (other, sock)):
+            threading.Thread(target=copy, args=pair, daemon=True).start()
+    serve(listening, each)
+
+
+def read_events(log, *names):
+    """The events of a JSON log, those of these names if any is given. A reader may see half of the last line."""
+    lines = [json.loads(x) for x in log.splitlines() if x.startswith('{') and x.endswith('}')]
+    return [e for e in lines if not names or e['event'] in names]
 
 
 PORTS = {'lock': threading.Lock(), 'given': set()}
@@ -157,13 +217,7 @@ class Gateway:
         return self.ports[scheme]
 
     def events(self, name=None):
-        lines = []
-        for line in self.log.read_text().splitlines():
-            if line.startswith('{') and line.endswith('}'):  # a reader may see half of the last one
-                event = json.loads(line)
-                if name is None or event['event'] == name:
-                    lines.append(event)
-        return lines
+        return read_events(self.log.read_text(), *([name] if name else []))
 
     def children(self, name='worker'):
         """Process ids of the gateway's workers, keeper or admin."""

@@ -5,14 +5,13 @@ are played at the same time, while the load goes on at a listener with a good se
 that the backend is not available (or what of its reply there was, and the end), the log says why. In a pool: what happens before
 the client has seen anything of the server ends no session."""
 import socket
-import ssl
 import struct
 import threading
 
 from cases_processes import wait_for
 from cases_upstream import server_context
 from load import TIMEOUT, End, Load, Outcome
-from support import Failure, Gateway, Line, check, equal, free_port, wait_port
+from support import Failure, Gateway, Line, check, equal, free_port, serve, wait_port
 
 GREETING = b'* OK [CAPABILITY IMAP4rev1%s] bad server\r\n'
 PLAIN, STARTTLS = GREETING % b'', GREETING % b' STARTTLS'
@@ -32,15 +31,7 @@ class Bad:
         self.script, self.context = script, context
         self.listening = socket.create_server(('127.0.0.1', free_port()))
         self.port, self.open = self.listening.getsockname()[1], []
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                sock, _ = self.listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+        serve(self.listening, lambda sock: threading.Thread(target=self.serve, args=(sock,), daemon=True).start())
 
     def serve(self, sock):
         try:

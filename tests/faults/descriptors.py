@@ -6,7 +6,7 @@ import threading
 from cases_processes import Setup, wait_for
 from deaths import pid_of
 from load import Outcome, Session
-from support import Failure, check, equal
+from support import Failure, equal
 
 LIMIT = 164  # 50 sessions: two each, and 64 that are not theirs (worker.c)
 

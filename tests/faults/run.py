@@ -5,10 +5,8 @@ A row fails when a session was lost that the fault itself did not end, or a byte
 something else than it must (a Failure, a sanitizer's report, an exit code)."""
 import argparse
 import pathlib
-import signal
 import sys
 import time
-import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
@@ -20,37 +18,21 @@ import descriptors
 import machine
 import reloads
 from load import Echo
-from support import Failure, World
+from support import World, attempt
 
 MODULES = (backends, clocks, crowds, deaths, descriptors, machine, reloads)
 LINE = '{:<52} {:>9} {:>9} {:>6}  {}'
 
 
-class TooLong(Exception):
-    pass
-
-
-def ring(*_):
-    raise TooLong
-
-
 def play(w, function, seconds):
     """(outcome or None, problem or None)"""
-    signal.alarm(seconds)
-    try:
+    def row():
         with Echo(w) as echo:
-            outcome = function(w, echo)
-        if outcome.lost or outcome.bytes_lost:
-            return outcome, f'lost: {outcome.lost[:5]}'
-        return outcome, None
-    except TooLong:
-        return None, f'did not end within {seconds} s'
-    except Failure as e:
-        return None, str(e)
-    except Exception:  # a row that breaks is a row that fails; the others are still played
-        return None, traceback.format_exc(limit=4)
-    finally:
-        signal.alarm(0)
+            return function(w, echo)
+    outcome, problem = attempt(seconds, row)
+    if outcome is not None and (outcome.lost or outcome.bytes_lost):
+        problem = f'lost: {outcome.lost[:5]}'
+    return outcome, problem
 
 
 def main():
@@ -67,7 +49,6 @@ def main():
         return 0
     w = World(args.gateway, args.release)
     passed = failed = 0
-    signal.signal(signal.SIGALRM, ring)
     print('ended: sessions that the fault itself ended; lost: others; bytes: of sessions that went on')
     print(LINE.format('fault', 'ended', 'lost', 'bytes', ''))
     try:

@@ -4,7 +4,6 @@ server: client program -> hauberk (tls://) -> an echo in plaintext
 client: we -> hauberk (tcp://) -> server program over TLS, which echoes
 
 One gateway serves a row in each role, with a listener for each peer; its log tells what was negotiated."""
-import json
 import os
 import pathlib
 import select
@@ -17,7 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
-from support import Failure, World, check, free_port  # noqa: E402,F401
+from support import Failure, World, check, free_port, read_events  # noqa: E402,F401
 
 PSK_ID, PSK_KEY = 'interop', '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
 LINE = b'across the wire and back again 0123456789'
@@ -163,8 +162,7 @@ class Front:
         """The closing lines since the last call; waits for at least so many."""
         end = time.monotonic() + seconds
         while True:
-            events = [json.loads(x) for x in self.started.output().decode().splitlines() if x.startswith('{') and x.endswith('}')]
-            ended = [e for e in events if e['event'] in ('session.end', 'backend.tls')]
+            ended = read_events(self.started.output().decode(), 'session.end', 'backend.tls')
             new = ended[self.seen:]
             if len([e for e in new if e['event'] == 'session.end']) >= count or time.monotonic() > end:
                 self.seen = len(ended)
