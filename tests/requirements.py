@@ -38,7 +38,8 @@ def mentions(root):
     found = collections.defaultdict(set)
     for folder in 'tests', 'fixtures/dialogues', 'fixtures/peers':
         for path in sorted((root / folder).rglob('*')):
-            if path.suffix in SUFFIXES and path.name not in NOT_TESTS and path.is_file():
+            parts = path.relative_to(root).parts
+            if path.suffix in SUFFIXES and path.name not in NOT_TESTS and path.is_file() and not any(p.endswith('-wrong') for p in parts):
                 for prefix, number in ID.findall(path.read_text(errors='replace')):
                     found[f'{prefix}-{number}'].add(path.relative_to(root).as_posix())
     return found

@@ -86,7 +86,7 @@ def allow_and_deny(w, server):
 
 @with_server
 def handshakes_a_second(w, server):
-    """Ten seconds' worth at once, and then no handshake is begun; who is in stays in."""
+    """ATK-T10: ten seconds' worth at once, and then no handshake is begun; who is in stays in."""
     with Gateway(w, listeners(server, 'imaps'), *NOBODY, '--handshakes-per-network', '1') as g:
         inside = Line(g.port('imaps'))
         inside.start_tls(w.client_context())

@@ -54,7 +54,7 @@ def starttls_on_both_legs(w):
 
 
 def attacks_on_the_backend_leg(w):
-    """CLI-01, CLI-04, ATK-05, 13, 15 to 18: the session ends, the client hears it, nothing of the client's went there."""
+    """CLI-01, CLI-04, ATK-05, ATK-13, ATK-15 to ATK-18 (ATK-16, ATK-17): the session ends, the client hears it, nothing of the client's went there."""
     rows = [
         ('injection', {'behind': b'* 1 EXISTS\r\n'}, 'PEER_INJECTION', 'backend.injection'),
         ('half a record', {'behind': b'\x16\x03'}, 'PEER_INJECTION', 'backend.injection'),

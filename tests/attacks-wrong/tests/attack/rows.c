@@ -1,0 +1,1 @@
+/* Names no row at all. */
