@@ -331,9 +331,9 @@ static void begin(struct gw_worker *w, const struct gw_listener_conf *lc, unsign
     const struct sockaddr *addr = (const struct sockaddr *)&lc->pool->servers[server].addr;
     struct gw_check *c = calloc(1, sizeof *c);
 
-    if (c == NULL || uv_tcp_init(&w->loop, &c->tcp) != 0) {
+    if (c == NULL || uv_tcp_init_ex(&w->loop, &c->tcp, addr->sa_family) != 0) {
         free(c);
-        lc->pool->servers[server].checking = false; /* no memory: again in a second, and no verdict */
+        lc->pool->servers[server].checking = false; /* no memory or descriptor: later, no verdict */
         return;
     }
     c->tcp.data = c;
@@ -377,7 +377,7 @@ void gw_health_tick(struct gw_worker *w)
         for (unsigned k = gw_pool_due(pool, now); k != GW_POOL_NOBODY; k = gw_pool_due(pool, now)) {
             begin(w, &w->conf->listeners[i], k);
             if (!pool->servers[k].checking && pool->servers[k].check_at <= now) {
-                break; /* out of memory */
+                break; /* out of memory or descriptors */
             }
         }
     }

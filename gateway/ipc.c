@@ -101,8 +101,8 @@ enum gw_ipc_result gw_ipc_recv(int fd, struct gw_ipc_in *m)
         return errno == EAGAIN ? GW_IPC_NONE : GW_IPC_GONE;
     }
     take_fds(m, &msg);
-    if (n == 0 || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || m->mem[0] == 0 ||
-        m->mem[0] >= GW_NUM_MSGS) {
+    m->cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+    if (n == 0 || (msg.msg_flags & MSG_TRUNC) != 0 || m->mem[0] == 0 || m->mem[0] >= GW_NUM_MSGS) {
         gw_ipc_done(m);
         return GW_IPC_GONE;
     }

@@ -1,7 +1,7 @@
 /* ipc.h: framed messages between the processes of one gateway.
  *
- *   supervisor, worker:  HELLO CONF KEEPER DRAIN STOP DIALED LIST KILL LOG; READY OLDEST DIAL DID LOG
- *   supervisor, keeper:  HELLO KEYS PEER FORGET LOG;                       READY
+ *   supervisor, worker:  HELLO CONF KEEPER DRAIN STOP DIALED LIST KILL LOG; READY OLDEST DIAL DID LOG SHORT
+ *   supervisor, keeper:  HELLO KEYS PEER FORGET LOG;                       READY SHORT
  *   supervisor, admin:   HELLO SAY PAGE LOG;                               READY ASK
  *   worker, keeper:      SIGN DECRYPT;                                     DONE
  *
@@ -10,7 +10,9 @@
  * descriptor of memory.  Bodies are made with hb_bld and parsed with hb_cur, as
  * if they came from a stranger: a worker may have become one.
  * Invariants: nothing longer than GW_IPC_MAX and no more than GW_IPC_FDS
- * descriptors are taken; a descriptor nobody took is closed. */
+ * descriptors are taken; a descriptor nobody took is closed. A receiver that is short
+ * of descriptors gets fewer than were sent: it says so (SHORT), and the supervisor
+ * brings everything again a second later. */
 #ifndef GW_IPC_H
 #define GW_IPC_H
 
@@ -48,6 +50,7 @@ enum gw_msg {
     GW_MSG_KILL,      /* u32 client, u64 session */
     GW_MSG_DID,       /* u32 client, u32 bytes written, or sessions ended, u32 sessions that did not fit */
     GW_MSG_LOG, /* u8 where the log goes; fd: the socket. From a worker, empty: nobody is behind its socket */
+    GW_MSG_SHORT,  /* u32 0: a message came without its descriptors */
     GW_MSG_LOADED, /* loader.c: from the process that loads a configuration */
     GW_NUM_MSGS
 };
@@ -58,6 +61,7 @@ enum gw_msg {
 struct gw_ipc_in {
     enum gw_msg type;
     struct hb_cur body;
+    bool cut; /* descriptors that came with it could not be had */
     unsigned num_fds, taken;
     int fds[GW_IPC_FDS];
     uint8_t mem[GW_IPC_MAX];
@@ -70,7 +74,8 @@ bool gw_ipc_try(int fd, enum gw_msg type, struct hb_span body, const int *fds, u
 /* The same, waiting for room up to a second: for messages that are few and must arrive. */
 bool gw_ipc_send(int fd, enum gw_msg type, struct hb_span body, const int *fds, unsigned num_fds);
 enum gw_ipc_result { GW_IPC_NONE, GW_IPC_MESSAGE, GW_IPC_GONE };
-/* Takes the next message, if there is one. GONE: the other side has ended, or sent what is no message. */
+/* Takes the next message, if there is one. GONE: the other side has ended, or sent what is no message. m->cut
+ * is nobody's fault: this process is at its limit. */
 enum gw_ipc_result gw_ipc_recv(int fd, struct gw_ipc_in *m);
 /* Waits for it first. */
 enum gw_ipc_result gw_ipc_wait(int fd, struct gw_ipc_in *m);

@@ -138,6 +138,14 @@ static bool take_keys(struct keeper *k)
         }
         return false;
     }
+    for (struct generation **at = &k->newest; *at != NULL; at = &(*at)->older) {
+        if ((*at)->number == number) { /* brought once more */
+            struct generation *again = *at;
+            *at = again->older;
+            free_generation(k->env, again);
+            break;
+        }
+    }
     g->number = number;
     g->older = k->newest;
     k->newest = g;
@@ -189,7 +197,9 @@ static bool serve_supervisor(struct keeper *k)
     enum gw_ipc_result r = GW_IPC_NONE;
 
     while (go_on && (r = gw_ipc_recv(k->supervisor, &k->in)) == GW_IPC_MESSAGE) {
-        if (k->in.type == GW_MSG_KEYS) {
+        if (k->in.cut) {
+            (void)gw_ipc_try(k->supervisor, GW_MSG_SHORT, hb_span("\0\0\0", 4), NULL, 0);
+        } else if (k->in.type == GW_MSG_KEYS) {
             go_on = take_keys(k);
         } else if (k->in.type == GW_MSG_PEER) {
             take_peer(k);

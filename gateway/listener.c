@@ -1,6 +1,8 @@
 /* listener.c: bind, accept, pause when full.
- * A listener never refuses for want of room: it leaves the connection in the system's queue, which costs
- * nothing, and takes it when a session ends. */
+ * A listener never refuses for want of room: it leaves connections in the system's queue, which costs
+ * nothing, and takes them when a session ends, or a second later: a limit of descriptors may have been raised
+ * again, and so may the system's own (ENFILE). A pause ends when the queue is empty, or the turn's share of
+ * it was taken. */
 #include "listener.h"
 
 #include "log.h"
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the system cuts it to net.core.somaxconn */
+#define AT_ONCE 32u  /* connections a turn of the loop */
 
 static int fail(const struct gw_listener_conf *lc, const char *what, int fd, char *why, size_t cap)
 {
@@ -81,71 +84,110 @@ static const char *full(const struct gw_listener *l)
     const struct gw_worker *w = l->w;
     size_t ceiling = (size_t)w->conf->limits.memory << 20;
 
-    if (w->num_sessions >= w->max_sessions) {
+    if (w->num_starved > 0 || w->num_sessions >= gw_worker_most_sessions()) {
         return "descriptors";
     }
-    bool much = gw_slab_in_use() > ceiling - (l->waiting ? ceiling / 16 : 0);
+    bool much = gw_slab_in_use() > ceiling - (l->paused ? ceiling / 16 : 0);
     return ceiling > 0 && much && w->num_sessions > 0 ? "memory" : NULL;
 }
 
-static void take(struct gw_listener *l)
+/* What a failed accept4() is short of; NULL: nothing, it was that connection's own failure. */
+static const char *short_of(int error)
 {
-    struct gw_worker *w = l->w;
-    const char *why = full(l);
-
-    if (why != NULL) {
-        if (!l->waiting) {
-            GW_LOG(GW_EV_ACCEPT_PAUSED, GW_STR("listener", l->lc->url), GW_U64("sessions", w->num_sessions),
-                   GW_STR("why", why));
-        }
-        l->waiting = true;
-        return;
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+        return "descriptors";
+    case ENOBUFS:
+    case ENOMEM:
+        return "memory";
+    case EINTR: /* accept(2): errors of the network stand here, too, and mean the next connection */
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM: /* a firewall's rule */
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+        return NULL;
+    default:
+        return strerror(error);
     }
-    /* libuv does not offer a connection twice: what was not taken is ours to ask for again. */
-    l->waiting = !gw_session_accept(w, l->lc, (uv_stream_t *)&l->tcp);
 }
 
-static void incoming(uv_stream_t *server, int status)
+static void pause_for(struct gw_listener *l, const char *why)
 {
-    struct gw_listener *l = server->data;
+    if (!l->paused) {
+        l->paused = true;
+        (void)uv_poll_stop(&l->poll);
+        GW_LOG(GW_EV_ACCEPT_PAUSED, GW_STR("listener", l->lc->url), GW_U64("sessions", l->w->num_sessions),
+               GW_STR("why", why));
+    }
+}
 
-    if (status < 0) { /* mostly: out of descriptors; libuv has closed the connection */
-        GW_LOG(GW_EV_ACCEPT_FAILED, GW_STR("listener", l->lc->url), GW_STR("why", uv_strerror(status)));
+/* Takes what the queue holds, as much as a turn allows. True: nothing keeps us from taking more. */
+static bool take(struct gw_listener *l)
+{
+    for (unsigned n = 0; n < AT_ONCE; n++) {
+        const char *why = full(l);
+        int error = why == NULL ? gw_session_accept(l->w, l->lc, l->fd) : 0;
+        if (error == EAGAIN) {
+            break;
+        }
+        why = error != 0 ? short_of(error) : why;
+        if (why != NULL) {
+            pause_for(l, why);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void incoming(uv_poll_t *poll, int status, int events)
+{
+    struct gw_listener *l = poll->data;
+
+    (void)events;
+    if (status < 0) { /* not with a socket that listens */
+        pause_for(l, uv_strerror(status));
         return;
     }
-    take(l);
+    (void)take(l);
 }
 
 static void closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct gw_listener *l = handle->data;
+
+    (void)close(l->fd);
+    free(l);
 }
 
 bool gw_listener_start(struct gw_worker *w, const struct gw_listener_conf *lc, int fd)
 {
     struct gw_listener *l = calloc(1, sizeof *l);
-    int rc = l != NULL ? uv_tcp_init(&w->loop, &l->tcp) : UV_ENOMEM;
+    int rc = fd < 0 ? UV_EMFILE : l == NULL ? UV_ENOMEM : uv_poll_init(&w->loop, &l->poll, fd);
 
-    if (rc == 0) {
-        l->tcp.data = l;
-        l->w = w;
-        l->lc = lc;
-        l->kept = true;
-        rc = uv_tcp_open(&l->tcp, fd);
-        if (rc == 0) {
-            rc = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, incoming);
-            fd = -1; /* the handle's */
-        }
-        if (rc != 0) {
-            uv_close((uv_handle_t *)&l->tcp, closed);
-        }
-    } else {
-        free(l);
-    }
     if (rc != 0) {
+        free(l);
         if (fd >= 0) {
             (void)close(fd);
         }
+    } else {
+        l->poll.data = l;
+        l->fd = fd;
+        l->w = w;
+        l->lc = lc;
+        l->kept = true;
+        rc = listen(fd, BACKLOG) != 0 ? -errno : uv_poll_start(&l->poll, UV_READABLE, incoming);
+        if (rc != 0) {
+            uv_close((uv_handle_t *)&l->poll, closed);
+        }
+    }
+    if (rc != 0) {
         GW_LOG(GW_EV_START_ERROR, GW_STR("listener", lc->url), GW_STR("why", uv_strerror(rc)));
         return false;
     }
@@ -161,9 +203,9 @@ bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_li
 
 void gw_listener_resume(struct gw_listener *l)
 {
-    if (l->waiting && !uv_is_closing((const uv_handle_t *)&l->tcp)) {
-        take(l);
-        if (!l->waiting) {
+    if (l->paused && full(l) == NULL && take(l)) {
+        l->paused = uv_poll_start(&l->poll, UV_READABLE, incoming) != 0;
+        if (!l->paused) {
             GW_LOG(GW_EV_ACCEPT_RESUMED, GW_STR("listener", l->lc->url));
         }
     }
@@ -180,8 +222,6 @@ void gw_listeners_stop(struct gw_worker *w, bool all)
             continue;
         }
         *at = l->next;
-        if (!uv_is_closing((const uv_handle_t *)&l->tcp)) {
-            uv_close((uv_handle_t *)&l->tcp, closed);
-        }
+        uv_close((uv_handle_t *)&l->poll, closed);
     }
 }

@@ -1,4 +1,5 @@
-/* listener.h: listening sockets: bound before any worker exists, served by each worker's loop. */
+/* listener.h: listening sockets: bound before any worker exists, served by each worker's loop.
+ * Accepting is ours and not libuv's, which would close connections when descriptors are short. */
 #ifndef GW_LISTENER_H
 #define GW_LISTENER_H
 
@@ -8,12 +9,13 @@
 struct gw_worker;
 
 struct gw_listener {
-    uv_tcp_t tcp;                      /* tcp.data: the listener */
+    uv_poll_t poll;                    /* data: the listener */
+    int fd;                            /* owned */
     struct gw_listener *next;          /* the worker's list */
     struct gw_worker *w;               /* borrowed */
     const struct gw_listener_conf *lc; /* borrowed from the snapshot */
     bool kept;                         /* while a new snapshot is taken: it is in that, too */
-    bool waiting; /* a connection is there that we have not taken: libuv does not ask again until we do */
+    bool paused;                       /* connections stay in the system's queue */
 };
 
 /* A bound, non-blocking socket for lc, listening, with TCP_NODELAY set (accepted sockets inherit it); shared
@@ -24,7 +26,7 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
 bool gw_listener_start(struct gw_worker *w, const struct gw_listener_conf *lc, int fd);
 /* True if both listen in the same place. */
 bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_listener_conf *b);
-/* Takes a connection that was left waiting, if there is room again. */
+/* Goes on accepting after a pause, if there is room again. */
 void gw_listener_resume(struct gw_listener *l);
 /* Closes the sockets of those that are not kept (all: of all), and takes them from w's list; frees them in
  * their close callbacks. */

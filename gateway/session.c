@@ -27,6 +27,7 @@ void gw_turn_end(struct gw_session *s, enum hb_code why)
     }
     s->ended = true;
     s->stalled = false;
+    gw_upstream_fed(s);
     s->code = (uint16_t)why;
     s->last_phase = s->phase;
     s->phase = PH_DRAIN;
@@ -206,7 +207,7 @@ void gw_turn_settle(struct gw_session *s)
             gw_turn_begin_tls(s);
             more = true;
         }
-        if (s->connect_wanted && s->backend.state == END_NONE && !s->ended) {
+        if (s->connect_wanted && !s->starved && s->backend.state == END_NONE && !s->ended) {
             gw_turn_connect(s);
         }
     } while (more && !s->ended);
@@ -271,7 +272,7 @@ void gw_session_deadline(struct gw_session *s)
     }
     if (s->connect_wanted || s->backend.state == END_CONNECTING || awaits_greeting(s) ||
         s->backend_handshake) {
-        gw_log_backend_unreachable(s, UV_ETIMEDOUT);
+        gw_log_backend_unreachable(s, s->starved ? UV_EMFILE : UV_ETIMEDOUT);
         if (gw_upstream_next(s, HB_E_GW_BACKEND_TIMEOUT)) {
             gw_turn_settle(s);
             return;

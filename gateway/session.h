@@ -59,12 +59,14 @@ struct gw_session {
     bool shaking : 1;            /* ...and as a handshake under way */
     bool linked : 1;             /* the link counts as one of its server's */
     bool stalled : 1;            /* in the tarpit until the timer goes off: the client is not read */
+    bool starved : 1;            /* no descriptor for the backend's link: the worker tries again */
     bool goodbye_due : 1;        /* the protocol says goodbye in answer to the next command */
     uint16_t code;               /* enum hb_code: why it ended */
 };
 
-/* Takes a connection waiting on `server`. False: no memory for it, the connection still waits. */
-bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server);
+/* Takes a connection from the queue of a listening socket. An errno: accept4()'s; ENOMEM: no memory for it,
+ * and it still waits; EAGAIN: nobody is there. */
+int gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, int listening);
 /* The worker shuts down: says goodbye as the protocol wants it (R13). */
 void gw_session_bye(struct gw_session *s);
 /* The operator wants it gone: what was said is sent, goodbye if the protocol can say it now, and the end.

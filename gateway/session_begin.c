@@ -6,6 +6,8 @@
 #include "admit.h"
 #include "session_log.h"
 #include "worker.h"
+#include <errno.h>
+#include <sys/socket.h>
 
 /* ---- the first word ---- */
 
@@ -90,28 +92,31 @@ void gw_turn_begin(struct gw_session *s)
     }
 }
 
-bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, uv_stream_t *server)
+int gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, int listening)
 {
     const struct hb_env *env = w->env;
     struct gw_session *s = env->alloc(env->ctx, sizeof *s);
-    int len = sizeof s->peer;
+    socklen_t len = sizeof s->peer;
 
     if (s == NULL) {
-        return false;
+        return ENOMEM;
     }
     gw_end_init(&s->client, false);
     gw_end_init(&s->backend, true);
+    int fd = accept4(listening, &s->peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        int error = errno;
+        env->release(env->ctx, s, sizeof *s);
+        return error;
+    }
+    bool taken = uv_tcp_init(&w->loop, &s->client.tcp) == 0 && uv_tcp_open(&s->client.tcp, fd) == 0;
+    HB_INVARIANT(taken); /* neither asks for anything that a fresh, connected socket has not got */
     s->w = w;
     s->snap = gw_snapshot_ref(w->snap);
     s->lc = lc;
     s->at_line = true;
     s->id = ++w->stat->sessions * GW_ID_WORKERS + w->id;
     s->started = (uint32_t)uv_now(&w->loop);
-    if (uv_tcp_init(&w->loop, &s->client.tcp) != 0) {
-        (void)gw_snapshot_drop(&s->snap); /* the worker has it, too */
-        env->release(env->ctx, s, sizeof *s);
-        return false;
-    }
     s->client.tcp.data = s;
     s->client.state = END_OPEN;
     s->next = w->sessions;
@@ -122,13 +127,6 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
     w->sessions = s;
     w->num_sessions++;
     w->stat->sessions_now = w->num_sessions;
-    if (uv_accept(server, (uv_stream_t *)&s->client.tcp) != 0) {
-        gw_session_kill(s, HB_E_GW_CLIENT_RESET);
-        return true;
-    }
-    if (uv_tcp_getpeername(&s->client.tcp, &s->peer.sa, &len) != 0) {
-        s->peer.sa.sa_family = AF_UNSPEC;
-    }
     if (gw_nets_hold(&lc->proxies, &s->peer.sa)) {
         s->phase = PH_HEADER;
         gw_wheel_set(&w->wheel, &s->timer, gw_worker_in(w, w->conf->timeouts.handshake));
@@ -138,5 +136,5 @@ bool gw_session_accept(struct gw_worker *w, const struct gw_listener_conf *lc, u
         gw_turn_begin(s);
     }
     gw_turn_settle(s);
-    return true;
+    return 0;
 }

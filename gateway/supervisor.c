@@ -154,36 +154,52 @@ static struct gw_proc *keeper_of(struct gw_supervisor *sv, const struct gw_proc 
     return p->role == GW_ROLE_KEEPER ? p : NULL;
 }
 
+void gw_supervisor_owe(struct gw_proc *p)
+{
+    p->owed = gw_now_ms() + 1000;
+}
+
 /* A new pair of sockets between the keeper and a worker. */
-static void join(struct gw_supervisor *sv, struct gw_proc *worker)
+static bool join(struct gw_supervisor *sv, struct gw_proc *worker)
 {
     struct gw_proc *keeper = keeper_of(sv, worker);
     uint8_t mem[2];
     struct hb_bld b = hb_bld(mem, sizeof mem);
     int ends[2];
 
-    if (keeper == NULL || keeper->sock < 0 || worker->sock < 0 || !gw_ipc_pair(ends)) {
-        return;
+    if (keeper == NULL || keeper->sock < 0 || worker->sock < 0) {
+        return true; /* when it is started */
+    }
+    if (!gw_ipc_pair(ends)) {
+        return false;
     }
     hb_bld_u16(&b, (uint16_t)worker->id);
-    (void)gw_ipc_send(keeper->sock, GW_MSG_PEER, hb_bld_span(&b), &ends[0], 1);
-    (void)gw_ipc_send(worker->sock, GW_MSG_KEEPER, hb_span(NULL, 0), &ends[1], 1);
+    bool good = gw_ipc_send(keeper->sock, GW_MSG_PEER, hb_bld_span(&b), &ends[0], 1);
+    good = gw_ipc_send(worker->sock, GW_MSG_KEEPER, hb_span(NULL, 0), &ends[1], 1) && good;
     (void)close(ends[0]);
     (void)close(ends[1]);
+    return good;
 }
 
 static void bring(struct gw_supervisor *sv, struct gw_proc *p)
 {
+    bool good = true;
+
+    p->owed = 0;
     if (p->role == GW_ROLE_WORKER) {
-        join(sv, p);
-        (void)gw_reload_give_conf(sv, p);
+        const struct gw_proc *keeper = keeper_of(sv, p);
+        good = join(sv, p);
+        good = (keeper == NULL || keeper->owed == 0) && gw_reload_give_conf(sv, p) && good;
     } else if (p->role == GW_ROLE_KEEPER) {
-        (void)gw_reload_give_keys(sv, p);
+        good = gw_reload_give_keys(sv, p);
         for (unsigned i = 0; i < sv->num_procs; i++) {
             if (sv->procs[i].role == GW_ROLE_WORKER && sv->procs[i].id == p->id) {
-                join(sv, &sv->procs[i]);
+                good = join(sv, &sv->procs[i]) && good;
             }
         }
+    }
+    if (!good) { /* out of descriptors or memory; or it is dead, and started again */
+        gw_supervisor_owe(p);
     }
 }
 
@@ -369,6 +385,8 @@ static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
         gw_logs_lost(sv);
     } else if (m->type == GW_MSG_DID && p->role == GW_ROLE_WORKER) {
         gw_query_did(sv, p);
+    } else if (m->type == GW_MSG_SHORT && p->role != GW_ROLE_ADMIN) {
+        gw_supervisor_owe(p);
     } else if (m->type == GW_MSG_ASK && p->role == GW_ROLE_ADMIN) {
         gw_order(sv, p);
     }
@@ -418,6 +436,8 @@ static void start_due(struct gw_supervisor *sv, uint64_t now)
         struct gw_proc *p = &sv->procs[i];
         if (p->pid == 0 && p->due <= now) {
             start_proc(sv, p);
+        } else if (p->sock >= 0 && p->owed != 0 && p->owed <= now) {
+            bring(sv, p);
         }
     }
 }
@@ -429,6 +449,7 @@ static int next_wait(const struct gw_supervisor *sv, uint64_t now)
     for (unsigned i = 0; i < sv->num_procs && !sv->draining; i++) {
         const struct gw_proc *p = &sv->procs[i];
         due = p->pid == 0 && p->due < due ? p->due : due;
+        due = p->sock >= 0 && p->owed != 0 && p->owed < due ? p->owed : due;
     }
     uint64_t watch = gw_watch_due(&sv->watch);
     due = watch < due && !sv->draining ? watch : due;

@@ -30,6 +30,7 @@ struct gw_proc {
     int pid;                /* 0: not running */
     int sock;               /* -1: none */
     uint64_t born, due;     /* milliseconds; due: when it is started (again) */
+    uint64_t owed;          /* when it is brought again what it could not be given; 0: it has all */
     unsigned starts, fails; /* fails: deaths in a row, each soon after birth */
     bool ready;
     uint32_t generation, oldest; /* worker: in force there; the oldest a session of it uses */
@@ -90,6 +91,8 @@ void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
 void gw_reload_loaded(struct gw_supervisor *sv);
 /* Names are looked up again when their lifetime is over. */
 void gw_reload_plan(struct gw_supervisor *sv);
+/* Something could not be sent to p, or taken there: everything comes again in a second. */
+void gw_supervisor_owe(struct gw_proc *p);
 /* Brings a process that was just started what it needs. */
 bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);

@@ -5,7 +5,9 @@
  */
 #include "upstream.h"
 
+#include "log.h"
 #include "session_log.h"
+#include "turn.h"
 #include "worker.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -74,6 +76,43 @@ static void count(struct gw_session *s)
     s->lc->pool->servers[s->server].links++;
 }
 
+/* ---- no descriptor for it ---- */
+
+/* What a link to it could not get is none of its server's faults. libuv's codes are errno, negative. */
+bool gw_upstream_short(int status)
+{
+    return status == UV_EMFILE || status == UV_ENFILE || status == UV_ENOBUFS;
+}
+
+static void starve(struct gw_session *s, int status)
+{
+    s->connect_wanted = true;
+    s->starved = true;
+    if (s->w->num_starved++ == 0) {
+        GW_LOG(GW_EV_BACKEND_WAITS, GW_STR("listener", s->lc->url),
+               GW_STR("backend", gw_upstream_server(s)->text), GW_STR("why", uv_strerror(status)));
+    }
+}
+
+void gw_upstream_fed(struct gw_session *s)
+{
+    s->w->num_starved -= s->starved;
+    s->starved = false;
+}
+
+bool gw_upstream_again(struct gw_session *s)
+{
+    if (s->backend.state != END_NONE) {
+        return true; /* what it had is not closed yet */
+    }
+    gw_upstream_fed(s);
+    gw_turn_connect(s);
+    if (!s->starved) {
+        gw_turn_settle(s);
+    }
+    return !s->starved;
+}
+
 /* ---- the link ---- */
 
 /* A worker in the sandbox has neither paths nor sockets of this kind: the supervisor connects, to the backend
@@ -91,15 +130,23 @@ static int have_it_connected(struct gw_session *s)
     return gw_ipc_try(s->w->supervisor, GW_MSG_DIAL, hb_bld_span(&b), NULL, 0) ? UV_EAGAIN : UV_ECONNREFUSED;
 }
 
-/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is.
- * UV_EAGAIN: gw_upstream_dialed() goes on. */
-static int connect_unix(struct gw_session *s, const struct sockaddr *addr)
+/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is. */
+static void connect_unix(struct gw_session *s, const struct sockaddr *addr)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -errno : 0;
 
+    if (gw_upstream_short(rc)) {
+        starve(s, rc);
+        return;
+    }
+    (void)uv_tcp_init(&s->w->loop, &s->backend.tcp); /* cannot fail */
+    count(s);
     if (rc == -ENOSYS) {
-        return have_it_connected(s);
+        rc = have_it_connected(s);
+        if (rc == UV_EAGAIN) {
+            return; /* gw_upstream_dialed() goes on */
+        }
     }
     if (rc == 0 && connect(fd, addr, sizeof(struct sockaddr_un)) != 0) {
         rc = errno == EAGAIN ? UV_ECONNREFUSED : -errno; /* EAGAIN: its queue is full */
@@ -110,7 +157,7 @@ static int connect_unix(struct gw_session *s, const struct sockaddr *addr)
     if (rc != 0 && fd >= 0) {
         (void)close(fd);
     }
-    return rc;
+    gw_session_connected(s, rc);
 }
 
 void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m)
@@ -127,7 +174,13 @@ void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m)
     }
     s->dialed = 0;
     int fd = gw_ipc_take_fd(m);
-    int rc = error != 0 || fd < 0 ? UV_ECONNREFUSED : uv_tcp_open(&s->backend.tcp, fd);
+    int rc = error != 0 ? -(int)error : fd < 0 ? UV_EMFILE : uv_tcp_open(&s->backend.tcp, fd);
+    if (gw_upstream_short(rc)) {
+        starve(s, rc);
+        gw_upstream_close(s, false);
+        gw_turn_settle(s);
+        return;
+    }
     if (rc != 0 && fd >= 0) {
         (void)close(fd);
     }
@@ -162,14 +215,7 @@ void gw_upstream_connect(struct gw_session *s)
     s->backend_secured = false;
     hb_tls_free(&s->backend.tls); /* of the link before this one; kept until now for the log */
     if (addr->sa_family == AF_UNIX) {
-        int rc = uv_tcp_init(&s->w->loop, &s->backend.tcp);
-        if (rc == 0) {
-            count(s);
-            rc = connect_unix(s, addr);
-        }
-        if (rc != UV_EAGAIN) {
-            gw_session_connected(s, rc);
-        }
+        connect_unix(s, addr);
         return;
     }
     struct connect_req *r = env->alloc(env->ctx, sizeof *r);
@@ -182,7 +228,11 @@ void gw_upstream_connect(struct gw_session *s)
     int rc = uv_tcp_init_ex(&s->w->loop, &s->backend.tcp, addr->sa_family);
     if (rc != 0) { /* no handle, so no close callback either: out of descriptors */
         env->release(env->ctx, r, sizeof *r);
-        gw_session_connected(s, rc);
+        if (gw_upstream_short(rc)) {
+            starve(s, rc);
+        } else {
+            gw_session_connected(s, rc);
+        }
         return;
     }
     count(s);

@@ -75,8 +75,15 @@ static void tell_oldest(struct gw_worker *w)
     tell(w, GW_MSG_OLDEST, oldest);
 }
 
-static void resume_listeners(struct gw_worker *w)
+/* Somebody has ended, or a second has gone by: who waits for a descriptor tries again, then who waits at the
+ * door. */
+static void make_room(struct gw_worker *w)
 {
+    for (struct gw_session *s = w->sessions; s != NULL && w->num_starved > 0; s = s->next) {
+        if (s->starved && !gw_upstream_again(s)) { /* frees nothing before its close callbacks */
+            return;
+        }
+    }
     for (struct gw_listener *l = w->listeners; l != NULL && !w->draining; l = l->next) {
         gw_listener_resume(l);
     }
@@ -89,7 +96,7 @@ void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap)
     if (gw_snapshot_drop(&snap)) {
         tell_oldest(w);
     }
-    resume_listeners(w);
+    make_room(w);
     stop_if_done(w);
 }
 
@@ -160,7 +167,7 @@ static void tick(uv_timer_t *timer)
     if (w->draining && now >= w->drain_end) {
         cut_all(w);
     }
-    resume_listeners(w); /* if memory was short when the last session ended */
+    make_room(w);
     if (!w->draining) {
         gw_health_tick(w);
     }
@@ -261,6 +268,10 @@ static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
     if (w->snap == NULL && m->type != GW_MSG_CONF && m->type != GW_MSG_KEEPER) {
         return false; /* stopped before it began */
     }
+    if (m->cut && (m->type == GW_MSG_CONF || m->type == GW_MSG_KEEPER)) {
+        tell(w, GW_MSG_SHORT, 0);
+        return true;
+    }
     if (m->type == GW_MSG_CONF) {
         return take_conf(w, m);
     }
@@ -305,7 +316,7 @@ static void supervisor_speaks(uv_poll_t *poll, int status, int events)
 
 /* ---- the process ---- */
 
-static unsigned session_limit(void)
+unsigned gw_worker_most_sessions(void)
 {
     struct rlimit lim = {1024, 1024};
 
@@ -401,7 +412,6 @@ static bool start(struct gw_worker *w, int supervisor)
         w->stat->sessions_now = 0; /* of the one before us */
         gw_log_count(w->stat->events);
     }
-    w->max_sessions = session_limit();
     if (w->stat == NULL || uv_poll_init(&w->loop, &w->from_supervisor, supervisor) != 0 ||
         uv_poll_start(&w->from_supervisor, UV_READABLE, supervisor_speaks) != 0 ||
         uv_timer_start(&w->tick, tick, 1000, 1000) != 0) {
@@ -453,7 +463,7 @@ int gw_worker_run(int supervisor)
         GW_LOG(GW_EV_START_ERROR, GW_STR("why", hb_err_sentence(HB_E_NO_MEMORY)));
     } else if (start(w, supervisor)) {
         GW_LOG(GW_EV_READY, GW_U64("listeners", w->conf->num_listeners), GW_U64("worker", w->id),
-               GW_U64("pid", (uint64_t)getpid()), GW_U64("max_sessions", w->max_sessions),
+               GW_U64("pid", (uint64_t)getpid()), GW_U64("max_sessions", gw_worker_most_sessions()),
                GW_U64("generation", w->snap->generation));
         (void)uv_run(&w->loop, UV_RUN_DEFAULT);
         GW_LOG(GW_EV_DRAIN_END, GW_U64("cut", w->cut));

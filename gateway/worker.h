@@ -55,7 +55,8 @@ struct gw_worker {
     struct gw_session *sessions;                 /* owned list */
     struct gw_roster roster;
     struct gw_check *checks; /* owned list, by their close callbacks */
-    unsigned num_sessions, max_sessions;
+    unsigned num_sessions;
+    unsigned num_starved; /* sessions that wait for a descriptor */
     uint32_t num_dialed;
     uint64_t clear_logins, clear_logins_refused; /* seen by listeners that watch them */
     bool draining;
@@ -71,6 +72,8 @@ int gw_worker_run(int supervisor);
 uint32_t gw_worker_now(const struct gw_worker *w);
 /* The second by which at least so many have passed from now: for deadlines. */
 uint32_t gw_worker_in(const struct gw_worker *w, uint32_t seconds);
+/* How many sessions the limit of descriptors allows: two each. It may change while we run. */
+unsigned gw_worker_most_sessions(void);
 /* A session is gone, and its reference to snap is ours: accept again if accepting was paused, stop if
  * draining is complete. */
 void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap);

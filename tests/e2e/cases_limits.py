@@ -5,6 +5,7 @@ import ssl
 import time
 
 from cases_policy import listeners, login_imap, with_server
+from cases_processes import wait_for
 from support import Gateway, Line, check, equal, run, upgrade, wait_port
 
 NOBODY = ('--limit-exempt', '192.0.2.0/24')  # loopback counts, too
@@ -238,7 +239,7 @@ def memory_ceiling(w, server):
         for c in waiting:
             check(c.line().startswith('* OK'), 'its turn came')
             c.close()
-        check(g.events('accept.resumed') != [], 'resumed')
+        wait_for('its end in the log', lambda: g.events('accept.resumed'))
         check(not [e for e in g.events('session.end') if e['code'] == 'NO_MEMORY'], 'nobody was cut')
 
 

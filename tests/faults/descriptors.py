@@ -1,12 +1,14 @@
 """No descriptors left: who comes waits, nobody is refused, and what the processes need among themselves still works."""
 import os
+import re
 import signal
+import subprocess
 import threading
 
-from cases_processes import Setup, wait_for
+from cases_processes import Setup, proc, wait_for
 from deaths import pid_of
-from load import Outcome, Session
-from support import Failure, equal
+from load import Load, Outcome, Session
+from support import Failure, check, equal
 
 LIMIT = 164  # 50 sessions: two each, and 64 that are not theirs (worker.c)
 
@@ -22,14 +24,15 @@ def limited(w):
 class Waiter(threading.Thread):
     """A client that takes its place in the queue."""
 
-    def __init__(self, w, port):
+    def __init__(self, w, port, session=None):
         super().__init__(daemon=True)
-        self.s, self.problem, self.inside = Session(w, port), None, False
+        self.s, self.problem, self.inside = session or Session(w, port), None, False
+        self.begin = self.s.login if session else self.s.open
         self.start()
 
     def run(self):
         try:
-            self.s.open().echo(1000)
+            self.begin().echo(1000)
             self.inside = True
         except (OSError, Failure) as e:
             self.problem = e
@@ -62,5 +65,74 @@ def full(w, echo):
         return Outcome(0, lost, sum(s.sent - s.good for s in there), '50 went on, 20 waited and came in')
 
 
-ROWS = [('no room for more sessions', full)]
+def limit(pid, number):
+    """Takes descriptors away from a process that runs (None: gives them back), as its own user: so any user's tests may."""
+    text = proc(pid, 'status')
+    uid, gid = (int(re.search(rf'^{name}:\t(\d+)', text, re.M)[1]) for name in ('Uid', 'Gid'))
+    own = {} if uid == os.getuid() else {'user': uid, 'group': gid}
+    hard = re.search(r'^Max open files +\w+ +(\d+)', proc(pid, 'limits'), re.M)[1]
+    subprocess.run(['prlimit', f'--pid={pid}', f'--nofile={hard if number is None else number}:{hard}'], check=True, **own)
+
+
+def taken_away(w, echo):
+    """Some are logged in, some stand before STARTTLS and have no backend yet, some come: the last two wait. A reload and a
+    new keeper come while no descriptor can be handed over; all of it goes on when there are some again, twice."""
+    lost, count = [], 0
+    with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
+        g.write(connect=60)
+        equal(g.ctl('reload')[0], 0, 'reload')
+        load = Load(w, g.port('imap'), 8, 0)
+        for n in range(2):
+            half = [Session(w, g.port('imap')) for _ in range(10)]
+            for s in half:
+                s.c.line()
+            for pid in g.pids('worker'):
+                limit(pid, 8)
+            inside = [Waiter(w, g.port('imap'), s) for s in half]
+            coming = [Waiter(w, g.port('imap')) for _ in range(10)]
+            wait_for('the pause of both workers', lambda n=n: len(g.events('accept.paused')) > 2 * n + 1)
+            wait_for('links that wait', lambda n=n: len(g.events('backend.waits')) > n)
+            victims = [pid_of(g, 'keeper', k) for k in (0, 1)]
+            for victim in victims:
+                os.kill(victim, signal.SIGKILL)
+            g.certificate(('rsa2048', 'ecdsa-p256')[n])
+            said = []
+            asking = threading.Thread(target=lambda said=said: said.append(g.ctl('reload')))
+            asking.start()
+            load.moves()
+            equal([c.inside for c in inside + coming], [False] * 20, 'those who wait')
+            for pid in g.pids('worker'):
+                limit(pid, None)
+            asking.join(60)
+            equal([code for code, _ in said], [0], f'reload: {said}')
+            for c in inside + coming:
+                c.join(90)
+                count += c.inside
+                if c.inside:
+                    c.s.echo(1000)
+                    c.s.close()
+            lost += [c.problem or 'waits' for c in inside + coming if not c.inside]
+            load.moves()
+        check(all('"why":"descriptors"' in e for e in g.events('accept.paused')), 'why')
+        return load.end() + Outcome(0, lost, 0, f'{count} waited and came in')
+
+
+def nothing_at_all(w, echo):
+    """A worker without sessions that cannot open anything: the system's word is heard, and who comes waits."""
+    with Setup(w, echo, 'imap') as g:
+        pid = g.pids('worker')[0]
+        limit(pid, 3)
+        coming = [Waiter(w, g.port('imap')) for _ in range(20)]
+        wait_for('the pause', lambda: g.events('accept.paused'))
+        equal([c.inside for c in coming], [False] * 20, 'those who wait')
+        limit(pid, None)
+        for c in coming:
+            c.join(60)
+        wait_for('its end', lambda: g.events('accept.resumed'))
+        equal(g.events('session.end'), [], 'sessions that ended')
+        return Outcome(0, [c.problem or 'waits' for c in coming if not c.inside], 0, '20 waited and came in')
+
+
+ROWS = [('no room for more sessions', full), ('descriptors taken away, twice', taken_away),
+        ('not one descriptor', nothing_at_all)]
 LONG = []

@@ -45,8 +45,12 @@ class Session:
         self.context = w.shared_context = getattr(w, 'shared_context', None) or w.client_context()
 
     def open(self):
+        self.c.line()
+        return self.login()
+
+    def login(self):
+        """Behind the greeting."""
         c = self.c
-        c.line()
         c.send('s STARTTLS\r\n')
         check(c.line().startswith('s OK'), f'STARTTLS: {c.transcript}')
         c.start_tls(self.context)
