@@ -125,7 +125,6 @@ static void load_server(const struct gw_draft_listener *dl, struct gw_listener_c
     const char *name = dl->backend_name;
     const char *address;
     const char *why;
-    char host[256];
     unsigned usual;
     unsigned port;
 
@@ -142,18 +141,18 @@ static void load_server(const struct gw_draft_listener *dl, struct gw_listener_c
         load_unix(dl, v, address + 5, p);
         return;
     }
-    if (!gw_split_host_port(address, host, sizeof host, &port)) {
+    if (!gw_split_host_port(address, v->host, sizeof v->host, &port)) {
         gw_problem(p, server_where(dl), "backend is not HOST:PORT with a port from 1 to 65535", v->text);
         return;
     }
-    name = name != NULL && strlen(name) < sizeof v->name ? name : host;
+    name = name != NULL && strlen(name) < sizeof v->name ? name : v->host;
     memcpy(v->name, name, strlen(name) + 1);
     port = port != 0 ? port : usual;
     if (port == 0) {
         gw_problem(p, server_where(dl), "a port is needed in backend", v->text);
         return;
     }
-    if (!gw_resolve(host, port, &v->addr, &why)) {
+    if (!gw_resolve(v->host, port, &v->addr, &why)) {
         gw_problem(p, server_where(dl), why, v->text);
         return;
     }

@@ -4,6 +4,7 @@
 #include "dial.h"
 
 #include "session_log.h"
+#include "upstream.h"
 #include "upstream_tls.h"
 #include "worker.h"
 #include <hb/peer.h>
@@ -124,7 +125,9 @@ void gw_dial_begin(struct gw_session *s)
         return;
     }
     s->dial = d;
-    d->set = (struct hb_peer_settings){.host = lc->host, .tls = lc->backend_link};
+    const char *host = gw_upstream_server(s)->host;
+    d->set = (struct hb_peer_settings){
+        .host = lc->host, .server = host[0] != 0 ? host : NULL, .tls = lc->backend_link};
     if (lc->client_address == GW_TELL_COMMAND) {
         introduce(s, d);
     }

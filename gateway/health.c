@@ -176,7 +176,11 @@ static void begin_talk(struct gw_check *c)
         good(c);
         return;
     }
-    c->set = (struct hb_peer_settings){.host = c->lc->host, .tls = c->lc->backend_link};
+    const char *host = c->lc->pool->servers[c->server].host;
+    c->set = (struct hb_peer_settings){.host = c->lc->host,
+                                       .server = host[0] != 0 ? host : NULL,
+                                       .tls = c->lc->backend_link,
+                                       .look = hb_peer_waits(c->lc->backend_peer)};
     c->peer = hb_peer_new(c->lc->backend_peer, &c->set, c->w->env);
     if (c->peer == NULL) {
         fail(c, HB_E_NO_MEMORY);

@@ -24,6 +24,7 @@ enum gw_balance { GW_ROUND_ROBIN, GW_LEAST_CONNECTIONS, GW_CLIENT_HASH };
 struct gw_server {
     char text[320]; /* its address as written */
     struct sockaddr_storage addr;
+    char host[256];  /* of its address, without a port; empty: a unix socket */
     char name[256];  /* that its certificate must have; empty: a unix socket */
     unsigned weight; /* 1 to GW_MAX_WEIGHT */
     bool backup;     /* only while no other server is up */

@@ -315,7 +315,8 @@ void gw_probe_link(const struct gw_probe_target *target, const char *name, const
     l->r = r;
     l->name = name;
     l->config = config;
-    l->set = (struct hb_peer_settings){.host = own_name, .tls = target->link, .look = true};
+    l->set = (struct hb_peer_settings){
+        .host = own_name, .server = target->host, .tls = target->link, .look = true};
     l->began = now_ms();
     l->deadline = l->began + 1000u * seconds;
     l->lane = hb_tls_lane_new(gw_sysenv());

@@ -17,6 +17,19 @@ struct hb_http_request {
     bool credentials; /* something in it lets in who shows it */
 };
 
+/* One field of a head, and what it says about this connection or where the message ends. */
+struct hb_http_field {
+    struct hb_span name, value;
+    struct hb_span tls; /* Upgrade: the first TLS version it names; empty: none */
+    uint64_t length;    /* Content-Length */
+    bool has_length, chunked;
+    bool upgrades, closes; /* Connection names upgrade, close */
+};
+
+/* line: without its CRLF. False: no field, or one that two parsers could read in two ways. */
+bool hb_http_parse_field(struct hb_span line, struct hb_http_field *f);
+/* The first line of an answer; false: it is none. */
+bool hb_http_parse_status(struct hb_span line, unsigned *status);
 /* head: lines with their CRLF, without the empty one. NULL, or the status that refuses it: whatever two
  * parsers could read in two ways is refused (RFC 9112 11.2). */
 const char *hb_http_parse_request(struct hb_span head, struct hb_http_request *r);

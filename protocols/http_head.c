@@ -146,14 +146,34 @@ static bool parse_connection(struct hb_span list, bool *upgrade, bool *closes)
     return true;
 }
 
-static void parse_upgrade(struct hb_span list, struct hb_http_request *r)
+static struct hb_span find_tls(struct hb_span list)
 {
-    while (list.len > 0 && r->tls.len == 0) {
+    while (list.len > 0) {
         struct hb_span item = next_item(&list);
         if (is_tls(item)) {
-            r->tls = item;
+            return item;
         }
     }
+    return hb_span(NULL, 0);
+}
+
+bool hb_http_parse_field(struct hb_span line, struct hb_http_field *f)
+{
+    memset(f, 0, sizeof *f);
+    if (!parse_field(line, &f->name, &f->value)) {
+        return false;
+    }
+    if (hb_span_is(f->name, "Connection")) {
+        return parse_connection(f->value, &f->upgrades, &f->closes);
+    }
+    if (hb_span_is(f->name, "Upgrade")) {
+        f->tls = find_tls(f->value);
+    } else if (hb_span_is(f->name, "Content-Length")) {
+        f->has_length = true;
+        return parse_length(f->value, &f->length);
+    }
+    f->chunked = hb_span_is(f->name, "Transfer-Encoding");
+    return true;
 }
 
 const char *hb_http_parse_request(struct hb_span head, struct hb_http_request *r)
@@ -162,33 +182,29 @@ const char *hb_http_parse_request(struct hb_span head, struct hb_http_request *r
     unsigned hosts = 0;
     unsigned lengths = 0;
     bool upgrade = false;
-    bool good = true;
 
     memset(r, 0, sizeof *r);
     const char *refusal = parse_request_line(next_line(&head), r);
-    while (refusal == NULL && good && head.len > 0) {
-        struct hb_span name;
-        struct hb_span value;
-        if (!parse_field(next_line(&head), &name, &value)) {
+    while (refusal == NULL && head.len > 0) {
+        struct hb_http_field f;
+        if (!hb_http_parse_field(next_line(&head), &f)) {
             return bad_request;
         }
-        if (hb_span_is(name, "Connection")) {
-            good = parse_connection(value, &upgrade, &r->closes);
-        } else if (hb_span_is(name, "Upgrade")) {
-            parse_upgrade(value, r);
-        } else if (hb_span_is(name, "Content-Length")) {
-            good = parse_length(value, &r->length) && ++lengths == 1;
-        }
-        hosts += hb_span_is(name, "Host");
-        r->chunked = r->chunked || hb_span_is(name, "Transfer-Encoding");
-        r->credentials = r->credentials || one_of(name, secrets);
+        upgrade = upgrade || f.upgrades;
+        r->closes = r->closes || f.closes;
+        r->tls = r->tls.len > 0 ? r->tls : f.tls;
+        r->length = f.has_length ? f.length : r->length;
+        lengths += f.has_length;
+        hosts += hb_span_is(f.name, "Host");
+        r->chunked = r->chunked || f.chunked;
+        r->credentials = r->credentials || one_of(f.name, secrets);
         r->expects_continue =
-            r->expects_continue || (hb_span_is(name, "Expect") && hb_span_is(value, "100-continue"));
+            r->expects_continue || (hb_span_is(f.name, "Expect") && hb_span_is(f.value, "100-continue"));
     }
     if (refusal != NULL) {
         return refusal;
     }
-    if (!good || hosts > 1 || (hosts == 0 && !r->old) || (r->chunked && (lengths > 0 || r->old))) {
+    if (lengths > 1 || hosts > 1 || (hosts == 0 && !r->old) || (r->chunked && (lengths > 0 || r->old))) {
         return bad_request;
     }
     if (!upgrade || r->old) { /* RFC 9110 7.8 */
@@ -199,24 +215,25 @@ const char *hb_http_parse_request(struct hb_span head, struct hb_http_request *r
 
 /* ---- answers ---- */
 
+bool hb_http_parse_status(struct hb_span line, unsigned *status)
+{
+    return line.len >= 9 && memcmp(line.p, "HTTP/1.", 7) == 0 && line.p[8] == ' ' &&
+           hb_reply_code(hb_span_skip(line, 9), " ", status) && *status >= 100 && *status < 600;
+}
+
 bool hb_http_parse_answer(struct hb_span head, unsigned *status)
 {
-    struct hb_span line = next_line(&head);
-    struct hb_span name;
-    struct hb_span value;
-    bool ignored = false;
+    struct hb_http_field f;
 
-    if (line.len < 9 || memcmp(line.p, "HTTP/1.", 7) != 0 || line.p[8] != ' ' ||
-        !hb_reply_code(hb_span_skip(line, 9), " ", status)) {
+    if (!hb_http_parse_status(next_line(&head), status)) {
         return false;
     }
     while (head.len > 0) {
-        if (!parse_field(next_line(&head), &name, &value) ||
-            (hb_span_is(name, "Connection") && !parse_connection(value, &ignored, &ignored))) {
+        if (!hb_http_parse_field(next_line(&head), &f)) {
             return false;
         }
     }
-    return *status >= 100 && *status < 600;
+    return true;
 }
 
 /* ---- from one connection to another ---- */

@@ -3,17 +3,18 @@
  *   GREETING -> [HELLO -> [MODE -> HELLO] -> STARTTLS -> HANDSHAKE ~ [REGREET] ->] [LIST] -> [IDENTITY] ->
  * READY
  *
- * A reply is a run of lines that the face judges one by one; verdicts[] says what a judgement means at each
- * step. STARTTLS is tried whether it was listed or not (CLI-05): a list in clear is the network's word, and
- * the operator's word is that there must be TLS. Invariants: hb_peer_secured() keeps nothing that was heard
- * before but facts and the first list, both for reports; every byte taken is counted against
- * HB_PEER_TOTAL_MAX before it is looked at. */
+ * HTTP's server waits to be asked: GREETING and HELLO are left out. A reply is a run of lines that the face
+ * judges one by one; verdicts[] says what a judgement means at each step. STARTTLS is tried whether it was
+ * listed or not (CLI-05): a list in clear is the network's word, and the operator's word is that there must
+ * be TLS. Invariants: hb_peer_secured() keeps nothing that was heard before but facts and the first list,
+ * both for reports; every byte taken is counted against HB_PEER_TOTAL_MAX before it is looked at. */
 #include "peer.h"
 
 #include "words.h"
 
 static const struct hb_peer_proto *const faces[] = {
-    &hb_peer_imap, &hb_peer_pop3, &hb_peer_smtp, &hb_peer_lmtp, &hb_peer_acap, &hb_peer_sieve, &hb_peer_nntp,
+    &hb_peer_imap, &hb_peer_pop3,  &hb_peer_smtp, &hb_peer_lmtp,
+    &hb_peer_acap, &hb_peer_sieve, &hb_peer_nntp, &hb_peer_http,
 };
 
 /* Every pair that is not named is a reply that does not belong there. YES and MORE are no errors. */
@@ -59,6 +60,11 @@ bool hb_peer_has_xclient(const struct hb_peer_proto *proto)
 bool hb_peer_has_id(const struct hb_peer_proto *proto)
 {
     return proto->has_id;
+}
+
+bool hb_peer_waits(const struct hb_peer_proto *proto)
+{
+    return proto->waits;
 }
 
 const char *hb_peer_alpn(const struct hb_peer_proto *proto)
@@ -177,6 +183,8 @@ static enum hb_peer_want enter(struct hb_peer *p, enum hb_peer_at at)
     }
     if (at == HB_AT_STARTTLS) {
         p->facts.tried = true;
+    }
+    if (at == HB_AT_STARTTLS && p->row->starttls != NULL) {
         hb_bld_str(&b, p->row->starttls);
     } else if (at != HB_AT_REGREET) {
         p->row->say(p, &b);
@@ -202,9 +210,9 @@ static enum hb_peer_want behind_greeting(struct hb_peer *p)
 {
     bool list = p->set->look || (p->set->client != NULL && (p->row->has_id || p->row->identity_greets));
 
-    p->facts.greeted = true;
+    p->facts.greeted = !p->row->waits;
     if (p->set->tls == HB_PEER_STARTTLS) {
-        return enter(p, p->row->greeting_lists ? HB_AT_STARTTLS : HB_AT_HELLO);
+        return enter(p, p->row->greeting_lists || p->row->waits ? HB_AT_STARTTLS : HB_AT_HELLO);
     }
     return list && !p->row->greeting_lists ? enter(p, HB_AT_LIST) : announce(p);
 }
@@ -333,7 +341,7 @@ static enum hb_peer_want hear_literal(struct hb_peer *p, struct hb_span *in)
     }
     p->literal -= part.len;
     *in = hb_span_skip(*in, part.len);
-    return HB_PEER_MORE;
+    return p->literal > 0 || p->continues ? HB_PEER_MORE : judge(p, (enum hb_answer)p->pending);
 }
 
 static enum hb_peer_want hear_line(struct hb_peer *p, struct hb_span line)
@@ -357,9 +365,12 @@ static enum hb_peer_want hear_line(struct hb_peer *p, struct hb_span line)
     if (keep(p, line, true) != HB_OK) {
         return fail(p, HB_E_NO_MEMORY);
     }
+    if (p->literal > HB_PEER_TOTAL_MAX) {
+        return fail(p, HB_E_PEER_TOO_LONG);
+    }
     p->continues = goes_on;
-    p->literal = goes_on ? size : 0;
-    return goes_on ? HB_PEER_MORE : judge(p, (enum hb_answer)p->pending);
+    p->literal = goes_on ? size : p->literal;
+    return goes_on || p->literal > 0 ? HB_PEER_MORE : judge(p, (enum hb_answer)p->pending);
 }
 
 static enum hb_peer_want spoilt(struct hb_peer *p)
@@ -411,7 +422,7 @@ struct hb_peer_step hb_peer_start(struct hb_peer *p, const struct hb_peer_sink *
     p->sink = sink;
     p->at = HB_AT_GREETING;
     p->facts.secured = p->set->tls == HB_PEER_IMPLICIT;
-    return step(p, 0, HB_PEER_MORE);
+    return step(p, 0, p->row->waits ? behind_greeting(p) : HB_PEER_MORE);
 }
 
 struct hb_peer_step hb_peer_feed(struct hb_peer *p, struct hb_span bytes, const struct hb_peer_sink *sink)

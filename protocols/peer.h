@@ -51,6 +51,14 @@ enum hb_xclient {
     HB_X_POP3 = 256 /* all that Dovecot's POP3 takes */
 };
 
+/* The answer under way, as far as its head has come. */
+struct hb_peer_http {
+    uint64_t length;
+    bool has_length, endless; /* endless: where it ends cannot be told */
+    bool bodyless;            /* by its status */
+    bool tls, closes;
+};
+
 struct hb_peer {
     const struct hb_peer_proto *row;
     const struct hb_peer_settings *set; /* borrowed */
@@ -59,7 +67,7 @@ struct hb_peer {
     struct hb_line line;
     struct hb_buf greeting; /* what READY hands over */
     struct hb_buf list[2];  /* in clear, in TLS: the lines of the last list */
-    uint64_t literal;       /* octets of a server's literal still to come */
+    uint64_t literal;       /* octets of a server's literal, or of HTTP's content, still to come */
     uint32_t total;         /* bytes taken in this TLS state */
     uint16_t lines;         /* of this reply */
     uint16_t code;          /* replies with digits: of the reply under way; 0: none */
@@ -78,6 +86,7 @@ struct hb_peer {
     bool posting;    /* NNTP: POST is listed */
     bool synced;     /* ManageSieve: NOOP was said to find the end of silence (CLI-10) */
     bool quiet_line; /* the line under way is no part of list or greeting */
+    struct hb_peer_http http;
     struct hb_peer_facts facts;
 };
 
@@ -85,16 +94,18 @@ struct hb_peer_proto {
     const char *names[4]; /* as the registry of protocols has them */
     const char *alpn;     /* ALPN-03 */
     const char *goodbye;  /* with CRLF */
-    const char *starttls; /* with CRLF */
+    const char *starttls; /* with CRLF; NULL: say() says it */
+    bool waits;           /* the server waits to be asked: there is no greeting, nor a list in clear */
     bool greets_again;    /* what the server greets with comes once more inside TLS */
     bool greeting_lists;  /* the greeting is the list: there is no need to ask */
     bool literals;        /* lines may go on behind {n} */
     bool list_optional;   /* a server that knows no list is served all the same */
     bool has_xclient, has_id;
     bool identity_greets; /* the answer to XCLIENT is a greeting */
-    /* Says what begins the step (HELLO, MODE, LIST, IDENTITY; STARTTLS is said by peer.c). */
+    /* Says what begins the step (HELLO, MODE, LIST, IDENTITY; STARTTLS if the row has no words for it). */
     void (*say)(struct hb_peer *p, struct hb_bld *b);
-    /* Judges one line of the reply of this step. */
+    /* Judges one line of the reply of this step. It may set p->literal: the reply ends behind so many octets
+     * more, which are nobody's. */
     enum hb_answer (*line)(struct hb_peer *p, struct hb_span line);
     /* Builds the greeting of a session that went through STARTTLS, when the server gave none inside TLS.
      * NULL: it always gives one. */
@@ -104,7 +115,7 @@ struct hb_peer_proto {
 };
 
 extern const struct hb_peer_proto hb_peer_imap, hb_peer_pop3, hb_peer_smtp, hb_peer_lmtp, hb_peer_acap,
-    hb_peer_sieve, hb_peer_nntp;
+    hb_peer_sieve, hb_peer_nntp, hb_peer_http;
 
 /* ---- for the faces ---- */
 

@@ -1,9 +1,12 @@
-"""HTTP/1.1 with Upgrade to TLS (RFC 2817), in front of Python's HTTP server; clients: sockets, curl, and the one of CUPS."""
+"""HTTP/1.1 with Upgrade to TLS (RFC 2817), in front of Python's HTTP server and of CUPS; clients: sockets, curl, and the one of CUPS."""
 import ctypes
 import http.server
+import os
+import shutil
 import threading
 
-from support import Gateway, Line, check, equal, run
+from cases_pool import Pooled, wait_for
+from support import ROOT, Gateway, Line, check, equal, free_port, run, wait_port
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -180,4 +183,102 @@ def http_cups(w, server, port):
     equal([(verb, path) for verb, path, _ in server.seen], [('OPTIONS', '*'), ('GET', '/printers/')], 'requests at the backend')
 
 
-CASES = [http_upgrade, http_injection, http_optional, http_slow_backend_and_none, http_cups]
+@with_server
+def http_upgrade_on_both_legs(w, server, port):
+    """The backend's link begins with an upgrade of its own; the answer to that is nobody's (HTTP-02, CLI-04)."""
+    trust = ('--backend-ca', w.certs / 'ca.crt', '--backend-name', 'mail.test')
+    with Gateway(w, [('http', port)]) as inner:
+        url = f'http+starttls://127.0.0.1:{inner.port("http")}'
+        with Gateway(w, [('http', url), ('https', url)], *trust) as g:
+            c = Line(g.port('http'))
+            c.send('OPTIONS * HTTP/1.1\r\n' + ASK)
+            equal(read_answer(c)[0], 'HTTP/1.1 101 Switching Protocols', '101')
+            c.start_tls(w.client_context())
+            equal(read_answer(c)[0], 'HTTP/1.1 200 OK', 'the answer inside TLS')
+            c.send('POST /form HTTP/1.1\r\nHost: mail.test\r\nContent-Length: 5\r\n\r\nhello')
+            equal(read_answer(c)[2], b'POST /form hello\n', 'the next one')
+            c.close()
+            code, out, err = run(['curl', '-sS', '--cacert', str(w.certs / 'ca.crt'), '--http1.1', '--resolve',
+                                  f'mail.test:{g.port("https")}:127.0.0.1', f'https://mail.test:{g.port("https")}/tls'], b'', 20)
+            equal((code, out), (0, b'GET /tls \n'), f'curl: {err!r}')
+            seen = [(verb, path) for verb, path, _ in server.seen]
+            equal(seen, [('OPTIONS', '*'), ('OPTIONS', '*'), ('POST', '/form'), ('OPTIONS', '*'), ('GET', '/tls')], 'requests')
+            equal([e['proto'] for e in inner.events('session.end') if e['bytes_in'] > 0], ['http', 'http'], 'both links')
+        # Python's server does not know Upgrade: nothing of the client's goes on in clear
+        with Gateway(w, [('https', f'http+starttls://127.0.0.1:{port}')], *trust) as g:
+            c = Line(g.port('https'))
+            c.start_tls(w.client_context())
+            c.send('GET /secret HTTP/1.1\r\nHost: mail.test\r\n\r\n')
+            equal(read_answer(c)[0], 'HTTP/1.1 502 Bad Gateway', 'no TLS, no answer')
+            c.close()
+            equal(g.session()['code'], 'PEER_STARTTLS_REFUSED', 'the log')  # it lists Upgrade and answers 200
+            check(all(path != '/secret' for _, path, _ in server.seen), 'it went on in clear')
+
+
+@with_server
+def http_health_checks(w, server, port):
+    """OPTIONS * in clear, and through an upgrade."""
+    with Gateway(w, [('http', port)]) as inner:
+        for url in f'http://127.0.0.1:{port}', f'http+starttls://127.0.0.1:{inner.port("http")}':
+            none = f'{url.rsplit(":", 1)[0]}:{free_port()}'
+            asked = len(server.seen)
+            with Pooled(w, [url, none], 'health-check = 1', f'backend-ca = "{w.certs}/ca.crt"', 'backend-name = "mail.test"',
+                        schemes=('http',)) as g:
+                down = wait_for(g, 'server.down', 1, url)
+                equal({e['server'] for e in down}, {none}, f'{url}: who is down')
+                equal({(verb, path) for verb, path, _ in server.seen[asked:]}, {('OPTIONS', '*')}, f'{url}: the question')
+
+
+def http_cupsd(w):
+    """The server of CUPS, which answers RFC 2817 itself: an upgrade on each leg."""
+    check(os.getuid() == 0, 'cupsd starts only as root here (it wants to be the user lp)')
+    folder, port, root = w.folder / 'cups', free_port(), ROOT / 'build/cups'
+    for sub in ('ssl', 'state', 'cache', 'spool', 'log'):
+        (folder / sub).mkdir(parents=True)
+    for end in 'crt', 'key':
+        shutil.copy(w.certs / f'ecdsa-p256.{end}', folder / f'ssl/localhost.{end}')
+    (folder / 'files.conf').write_text(f"""
+ServerRoot {folder}
+ServerKeychain {folder}/ssl
+StateDir {folder}/state
+CacheDir {folder}/cache
+RequestRoot {folder}/spool
+DataDir {root}/usr/share/cups
+ServerBin {root}/usr/lib/cups
+DocumentRoot {root}/usr/share/cups/doc-root
+ErrorLog {folder}/log/error
+AccessLog {folder}/log/access
+PageLog {folder}/log/page
+User lp
+Group lp
+SystemGroup sys
+""")
+    (folder / 'cupsd.conf').write_text(f"""
+Listen 127.0.0.1:{port}
+ServerName localhost
+HostNameLookups Off
+Browsing No
+WebInterface No
+<Location />
+Order allow,deny
+Allow all
+Encryption Required
+</Location>
+""")
+    cupsd = w.start([root / 'usr/sbin/cupsd', '-f', '-c', folder / 'cupsd.conf', '-s', folder / 'files.conf'], 'cupsd.out')
+    wait_port(port, cupsd)
+    url = f'http+starttls://localhost:{port}'
+    with Gateway(w, [('http', url)], '--backend-ca', w.certs / 'ca.crt', '--backend-name', 'mail.test') as g:
+        c = Line(g.port('http'))
+        c.send('OPTIONS * HTTP/1.1\r\n' + ASK.replace('mail.test', 'localhost'))
+        equal(read_answer(c)[0], 'HTTP/1.1 101 Switching Protocols', '101')
+        c.start_tls(w.client_context())
+        equal(read_answer(c)[0], 'HTTP/1.1 200 OK', 'the answer inside TLS')
+        c.send('GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n')
+        status, fields, _ = read_answer(c)
+        check(status == 'HTTP/1.1 404 Not Found' and fields['server'].startswith('cups/'), f'{status} {fields}')
+        c.close()
+
+
+CASES = [http_upgrade, http_injection, http_optional, http_slow_backend_and_none, http_cups, http_upgrade_on_both_legs,
+         http_health_checks, http_cupsd]

@@ -53,7 +53,8 @@ struct hb_peer_client {
 };
 
 struct hb_peer_settings {
-    const char *host; /* borrowed: our name in EHLO and in greetings of our own */
+    const char *host;   /* borrowed: our name in EHLO and in greetings of our own */
+    const char *server; /* borrowed: the server's name, for HTTP's Host; NULL: host */
     enum hb_peer_tls tls;
     bool look;                           /* ask for the list in clear or implicit TLS, too */
     const struct hb_peer_client *client; /* borrowed; NULL: nobody is announced (ADDR-10, 13, 20) */
@@ -94,6 +95,8 @@ const struct hb_peer_proto *hb_peer_find(const char *name);
 /* True if this face can tell a server whom it speaks for: with XCLIENT, with ID. */
 bool hb_peer_has_xclient(const struct hb_peer_proto *proto);
 bool hb_peer_has_id(const struct hb_peer_proto *proto);
+/* True if the server waits to be asked: a link in clear, or in TLS from its first octet, is READY at once. */
+bool hb_peer_waits(const struct hb_peer_proto *proto);
 /* The ALPN id to offer, NULL if none is registered (ALPN-03). */
 const char *hb_peer_alpn(const struct hb_peer_proto *proto);
 
