@@ -203,12 +203,6 @@ static void load_pool(const struct gw_draft_listener *dl, struct gw_listener_con
     }
     lc->pool->balance = (enum gw_balance)gw_choose(
         b->balance, ways, 3, "balance", b->balance_where != NULL ? b->balance_where : b->words.where, p);
-    for (unsigned i = 0; i < lc->pool->num && b->check != NULL; i++) {
-        if (lc->pool->servers[i].addr.ss_family == AF_UNIX) { /* workers have no paths to try */
-            gw_problem(p, b->check_where, "health-check is for servers on a network, not for unix sockets",
-                       lc->pool->servers[i].text);
-        }
-    }
     lc->pool->check = gw_number(b->check, 0, 3600, 0, "health-check",
                                 b->check_where != NULL ? b->check_where : b->words.where, p);
 }
@@ -222,7 +216,7 @@ void gw_conf_backend(const struct gw_draft_listener *dl, struct gw_listener_conf
         gw_problem(p, dl->where, "no backend given for", dl->listen);
         return;
     }
-    lc->pool = calloc(1, sizeof *lc->pool + num * sizeof lc->pool->servers[0]);
+    lc->pool = gw_pool_new(num);
     if (lc->pool == NULL) {
         gw_problem(p, dl->where, hb_err_sentence(HB_E_NO_MEMORY), NULL);
         return;

@@ -368,7 +368,7 @@ void gw_conf_free(struct gw_conf **pc)
         hb_tls_config_free(&conf->listeners[i].tls);
         hb_tls_config_free(&conf->listeners[i].backend_tls);
         hb_cred_store_free(&conf->listeners[i].creds);
-        free(conf->listeners[i].pool);
+        gw_pool_free(&conf->listeners[i].pool);
     }
     free(conf->listeners);
     free(conf);

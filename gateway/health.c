@@ -6,16 +6,20 @@
  * A check is good when a session could begin: the client face (hb/peer.h) is READY, or, for servers of no
  * known protocol, the link (and its TLS) is up. It never logs in and keeps no TLS session: the certificate is
  * judged each time.
- * Owns itself: the memory goes in the handle's close callback and nowhere else. Once the verdict is said the
- * pool is not touched any more. One deadline for the whole: the connect timeout. */
+ * Owns itself: the memory goes in the handle's close callback and nowhere else. Keeps the configuration it
+ * began with; its verdict stands in the next one, too, if the server does (pool.h). One deadline for the
+ * whole: the connect timeout. */
 #include "health.h"
 
 #include "log.h"
 #include "proxyhdr.h"
 #include "session_log.h"
+#include "unixlink.h"
+#include "upstream.h"
 #include "worker.h"
 #include <hb/peer.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define GOODBYE_SECONDS 3u
 #define DAY             UINT64_C(86400)
@@ -25,8 +29,10 @@ struct gw_check {
     uv_tcp_t tcp;                      /* data: the check */
     uv_connect_t connect;              /* data: the check */
     struct gw_worker *w;               /* borrowed */
-    const struct gw_listener_conf *lc; /* borrowed from the snapshot; not used once judged */
+    struct gw_snapshot *snap;          /* owned reference */
+    const struct gw_listener_conf *lc; /* borrowed from it */
     unsigned server;
+    uint32_t dialed;      /* the supervisor's number for the link it makes; 0: none */
     struct hb_peer *peer; /* owned; NULL: not begun, or a protocol we do not know */
     struct hb_peer_settings set;
     struct hb_tls *tls; /* owned; NULL: plaintext, so far */
@@ -45,6 +51,7 @@ static void closed(uv_handle_t *handle)
     }
     hb_peer_free(&c->peer);
     hb_tls_free(&c->tls);
+    gw_worker_let_go(c->w, c->snap);
     free(c);
 }
 
@@ -200,12 +207,12 @@ static void plaintext(struct gw_check *c, struct hb_span bytes)
 
 static void warn_of_end(struct gw_check *c)
 {
-    struct gw_server *v = &c->lc->pool->servers[c->server];
+    const struct gw_server *v = &c->lc->pool->servers[c->server];
     uint64_t now = c->w->env->wall(c->w->env->ctx);
     uint64_t last = hb_tls_peer_not_after(c->tls);
 
-    if (last > now && last - now < SOON && v->told_day != now / DAY) {
-        v->told_day = now / DAY;
+    if (last > now && last - now < SOON && v->now->told_day != now / DAY) {
+        v->now->told_day = now / DAY;
         GW_LOG(GW_EV_SERVER_CERTIFICATE, GW_STR("listener", c->lc->url),
                GW_STR("backend", c->lc->backend_text), GW_STR("server", v->text),
                GW_U64("days", (last - now) / DAY));
@@ -314,18 +321,55 @@ static void opened(struct gw_check *c)
     }
 }
 
-static void connected(uv_connect_t *req, int status)
+/* Nothing could be found out. */
+static void no_verdict(struct gw_check *c)
 {
-    struct gw_check *c = req->data;
+    c->lc->pool->servers[c->server].now->checking = false;
+    end(c);
+}
 
+static void link_made(struct gw_check *c, int status)
+{
     if (c->closing) {
         return;
     }
-    if (status != 0) {
+    if (gw_upstream_short(status)) {
+        no_verdict(c);
+    } else if (status != 0) {
         fail(c, HB_E_GW_BACKEND_REFUSED);
     } else {
         opened(c);
     }
+}
+
+static void connected(uv_connect_t *req, int status)
+{
+    link_made(req->data, status);
+}
+
+/* A descriptor, or a status. */
+static void link_given(struct gw_check *c, int fd)
+{
+    int rc = fd >= 0 ? uv_tcp_open(&c->tcp, fd) : fd;
+
+    if (rc != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    link_made(c, rc);
+}
+
+bool gw_health_dialed(struct gw_worker *w, uint32_t number, int result)
+{
+    struct gw_check *c = w->checks;
+
+    while (c != NULL && (c->dialed != number || c->closing)) {
+        c = c->next;
+    }
+    if (c != NULL) {
+        c->dialed = 0;
+        link_given(c, result);
+    }
+    return c != NULL;
 }
 
 /* ---- begin and end ---- */
@@ -334,15 +378,17 @@ static void begin(struct gw_worker *w, const struct gw_listener_conf *lc, unsign
 {
     const struct sockaddr *addr = (const struct sockaddr *)&lc->pool->servers[server].addr;
     struct gw_check *c = calloc(1, sizeof *c);
+    unsigned family = addr->sa_family == AF_UNIX ? AF_UNSPEC : addr->sa_family;
 
-    if (c == NULL || uv_tcp_init_ex(&w->loop, &c->tcp, addr->sa_family) != 0) {
+    if (c == NULL || uv_tcp_init_ex(&w->loop, &c->tcp, family) != 0) {
         free(c);
-        lc->pool->servers[server].checking = false; /* no memory or descriptor: later, no verdict */
+        lc->pool->servers[server].now->checking = false; /* no memory or descriptor: later, no verdict */
         return;
     }
     c->tcp.data = c;
     c->connect.data = c;
     c->w = w;
+    c->snap = gw_snapshot_ref(w->snap);
     c->lc = lc;
     c->server = server;
     c->deadline = gw_worker_in(w, w->conf->timeouts.connect);
@@ -353,7 +399,12 @@ static void begin(struct gw_worker *w, const struct gw_listener_conf *lc, unsign
         c->next->prev = &c->next;
     }
     w->checks = c;
-    if (uv_tcp_connect(&c->connect, &c->tcp, addr, connected) != 0) {
+    if (addr->sa_family == AF_UNIX) {
+        int fd = gw_unixlink(w, c->snap, lc, server, &c->dialed);
+        if (fd != UV_EAGAIN) {
+            link_given(c, fd);
+        }
+    } else if (uv_tcp_connect(&c->connect, &c->tcp, addr, connected) != 0) {
         fail(c, HB_E_GW_BACKEND_REFUSED);
     }
 }
@@ -380,7 +431,7 @@ void gw_health_tick(struct gw_worker *w)
         struct gw_pool *pool = w->conf->listeners[i].pool;
         for (unsigned k = gw_pool_due(pool, now); k != GW_POOL_NOBODY; k = gw_pool_due(pool, now)) {
             begin(w, &w->conf->listeners[i], k);
-            if (!pool->servers[k].checking && pool->servers[k].check_at <= now) {
+            if (!pool->servers[k].now->checking && pool->servers[k].now->check_at <= now) {
                 break; /* out of memory or descriptors */
             }
         }

@@ -57,11 +57,88 @@ bool gw_server_words(struct gw_server *v, const char *text, const char **bad)
     return true;
 }
 
+/* ---- what is known, from one configuration to the next ---- */
+
+struct gw_pool *gw_pool_new(unsigned room)
+{
+    struct gw_pool *p = calloc(1, sizeof *p + room * sizeof p->servers[0]);
+    bool good = p != NULL;
+
+    if (p != NULL) {
+        p->room = room;
+    }
+    for (unsigned i = 0; i < room && good; i++) {
+        p->servers[i].now = calloc(1, sizeof *p->servers[i].now);
+        good = p->servers[i].now != NULL;
+        if (good) {
+            p->servers[i].now->refs = 1;
+        }
+    }
+    if (!good) {
+        gw_pool_free(&p);
+    }
+    return p;
+}
+
+static void drop(struct gw_standing *v)
+{
+    if (v != NULL && --v->refs == 0) {
+        free(v);
+    }
+}
+
+void gw_pool_free(struct gw_pool **pp)
+{
+    struct gw_pool *p = *pp;
+
+    *pp = NULL;
+    for (unsigned i = 0; p != NULL && i < p->room; i++) {
+        drop(p->servers[i].now);
+    }
+    free(p);
+}
+
+static bool same(const struct gw_server *a, const struct gw_server *b)
+{
+    return strcmp(a->text, b->text) == 0 && strcmp(a->sni, b->sni) == 0 &&
+           memcmp(&a->addr, &b->addr, sizeof a->addr) == 0; /* zeroed before they were filled in */
+}
+
+/* How often it is checked may be new. */
+static void adapt(const struct gw_pool *p, struct gw_standing *v, uint32_t now)
+{
+    if (p->check == 0 && v->until == UINT32_MAX) {
+        v->until = now + GW_SERVER_REST; /* no check will find out */
+    }
+    if (p->check > 0 && v->down) {
+        v->until = UINT32_MAX;
+    }
+    v->check_at = v->check_at < now + p->check ? v->check_at : now + p->check;
+}
+
+void gw_pool_inherit(struct gw_pool *p, const struct gw_pool *before, uint32_t now)
+{
+    uint32_t taken = 0;
+
+    for (unsigned i = 0; i < p->num; i++) {
+        for (unsigned k = 0; k < before->num; k++) {
+            if ((taken >> k & 1) == 0 && same(&p->servers[i], &before->servers[k])) {
+                taken |= UINT32_C(1) << k;
+                drop(p->servers[i].now);
+                p->servers[i].now = before->servers[k].now;
+                p->servers[i].now->refs++;
+                adapt(p, p->servers[i].now, now);
+                break;
+            }
+        }
+    }
+}
+
 /* ---- who may be chosen ---- */
 
 static bool rests(const struct gw_server *v, uint32_t now)
 {
-    return v->down && now < v->until;
+    return v->now->down && now < v->now->until;
 }
 
 /* The servers of this name; without any, those of no name. */
@@ -122,14 +199,14 @@ static unsigned round_robin(struct gw_pool *p, uint32_t of)
         if ((of >> i & 1) == 0) {
             continue;
         }
-        v->credit += (int)v->weight;
+        v->now->credit += (int)v->weight;
         total += (int)v->weight;
-        if (best == GW_POOL_NOBODY || v->credit > p->servers[best].credit) {
+        if (best == GW_POOL_NOBODY || v->now->credit > p->servers[best].now->credit) {
             best = i;
         }
     }
     if (best != GW_POOL_NOBODY) {
-        p->servers[best].credit -= total;
+        p->servers[best].now->credit -= total;
     }
     return best;
 }
@@ -146,8 +223,8 @@ static unsigned least_connections(struct gw_pool *p, uint32_t of)
         }
         const struct gw_server *v = &p->servers[i];
         const struct gw_server *b = best != GW_POOL_NOBODY ? &p->servers[best] : v;
-        uint64_t own = (uint64_t)v->links * b->weight;
-        uint64_t its = (uint64_t)b->links * v->weight;
+        uint64_t own = (uint64_t)v->now->links * b->weight;
+        uint64_t its = (uint64_t)b->now->links * v->weight;
         if (best == GW_POOL_NOBODY || own < its) {
             best = i;
             equals = 0;
@@ -215,7 +292,7 @@ unsigned gw_pool_choose(struct gw_pool *p, const char *sni, const struct sockadd
 
 bool gw_pool_failed(struct gw_pool *p, unsigned i, uint32_t now)
 {
-    struct gw_server *v = &p->servers[i];
+    struct gw_standing *v = p->servers[i].now;
     bool news = !v->down;
 
     v->down = true;
@@ -225,16 +302,16 @@ bool gw_pool_failed(struct gw_pool *p, unsigned i, uint32_t now)
 
 bool gw_pool_good(struct gw_pool *p, unsigned i)
 {
-    bool news = p->servers[i].down;
+    bool news = p->servers[i].now->down;
 
-    p->servers[i].down = false;
+    p->servers[i].now->down = false;
     return news;
 }
 
 unsigned gw_pool_due(struct gw_pool *p, uint32_t now)
 {
     for (unsigned i = 0; i < p->num && p->check > 0; i++) {
-        struct gw_server *v = &p->servers[i];
+        struct gw_standing *v = p->servers[i].now;
         if (!v->checking && now >= v->check_at) {
             v->checking = true;
             return i;
@@ -245,7 +322,7 @@ unsigned gw_pool_due(struct gw_pool *p, uint32_t now)
 
 bool gw_pool_checked(struct gw_pool *p, unsigned i, bool good, uint32_t now)
 {
-    struct gw_server *v = &p->servers[i];
+    struct gw_standing *v = p->servers[i].now;
 
     v->checking = false;
     v->check_at = now + p->check;

@@ -8,10 +8,9 @@
 #include "log.h"
 #include "session_log.h"
 #include "turn.h"
+#include "unixlink.h"
 #include "worker.h"
-#include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- which server ---- */
@@ -73,7 +72,7 @@ static void count(struct gw_session *s)
     s->backend.tcp.data = s;
     s->backend.state = END_CONNECTING;
     s->linked = true;
-    s->lc->pool->servers[s->server].links++;
+    s->lc->pool->servers[s->server].now->links++;
 }
 
 /* ---- no descriptor for it ---- */
@@ -115,76 +114,51 @@ bool gw_upstream_again(struct gw_session *s)
 
 /* ---- the link ---- */
 
-/* A worker in the sandbox has neither paths nor sockets of this kind: the supervisor connects, to the backend
- * of this listener and nowhere else. */
-static int have_it_connected(struct gw_session *s)
+/* The handle of a link that connect() has made already. */
+static int open_link(struct gw_session *s, int fd)
 {
-    uint8_t mem[12];
-    struct hb_bld b = hb_bld(mem, sizeof mem);
+    int rc = fd >= 0 ? uv_tcp_open(&s->backend.tcp, fd) : fd;
 
-    s->dialed = ++s->w->num_dialed;
-    hb_bld_u32(&b, s->dialed);
-    hb_bld_u32(&b, s->snap->generation);
-    hb_bld_u16(&b, (uint16_t)s->lc->index);
-    hb_bld_u16(&b, s->server);
-    return gw_ipc_try(s->w->supervisor, GW_MSG_DIAL, hb_bld_span(&b), NULL, 0) ? UV_EAGAIN : UV_ECONNREFUSED;
+    if (rc != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    return rc;
 }
 
-/* connect() on a unix socket is done or refused at once; libuv's TCP handle takes the descriptor as it is. */
-static void connect_unix(struct gw_session *s, const struct sockaddr *addr)
+static void connect_unix(struct gw_session *s)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int rc = fd < 0 ? -errno : 0;
+    int fd = gw_unixlink(s->w, s->snap, s->lc, s->server, &s->dialed);
 
-    if (gw_upstream_short(rc)) {
-        starve(s, rc);
+    if (gw_upstream_short(fd)) {
+        starve(s, fd);
         return;
     }
     (void)uv_tcp_init(&s->w->loop, &s->backend.tcp); /* cannot fail */
     count(s);
-    if (rc == -ENOSYS) {
-        rc = have_it_connected(s);
-        if (rc == UV_EAGAIN) {
-            return; /* gw_upstream_dialed() goes on */
-        }
+    if (fd != UV_EAGAIN) { /* then gw_upstream_dialed() goes on */
+        gw_session_connected(s, open_link(s, fd));
     }
-    if (rc == 0 && connect(fd, addr, sizeof(struct sockaddr_un)) != 0) {
-        rc = errno == EAGAIN ? UV_ECONNREFUSED : -errno; /* EAGAIN: its queue is full */
-    }
-    if (rc == 0) {
-        rc = uv_tcp_open(&s->backend.tcp, fd);
-    }
-    if (rc != 0 && fd >= 0) {
-        (void)close(fd);
-    }
-    gw_session_connected(s, rc);
 }
 
-void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m)
+bool gw_upstream_dialed(struct gw_worker *w, uint32_t number, int result)
 {
-    uint32_t number = hb_cur_u32(&m->body);
-    uint32_t error = hb_cur_u32(&m->body);
     struct gw_session *s = w->sessions; /* the newest first: it is not far */
 
     while (s != NULL && s->dialed != number) {
         s = s->next;
     }
     if (s == NULL || s->backend.state != END_CONNECTING) {
-        return; /* closed meanwhile */
+        return false; /* closed meanwhile */
     }
     s->dialed = 0;
-    int fd = gw_ipc_take_fd(m);
-    int rc = error != 0 ? -(int)error : fd < 0 ? UV_EMFILE : uv_tcp_open(&s->backend.tcp, fd);
-    if (gw_upstream_short(rc)) {
-        starve(s, rc);
+    if (gw_upstream_short(result)) {
+        starve(s, result);
         gw_upstream_close(s, false);
         gw_turn_settle(s);
-        return;
+    } else {
+        gw_session_connected(s, open_link(s, result));
     }
-    if (rc != 0 && fd >= 0) {
-        (void)close(fd);
-    }
-    gw_session_connected(s, rc);
+    return true;
 }
 
 struct connect_req {
@@ -215,7 +189,7 @@ void gw_upstream_connect(struct gw_session *s)
     s->backend_secured = false;
     hb_tls_free(&s->backend.tls); /* of the link before this one; kept until now for the log */
     if (addr->sa_family == AF_UNIX) {
-        connect_unix(s, addr);
+        connect_unix(s);
         return;
     }
     struct connect_req *r = env->alloc(env->ctx, sizeof *r);
@@ -251,7 +225,7 @@ static void closed(uv_handle_t *handle)
     s->backend.state = END_NONE;
     if (s->linked) {
         s->linked = false;
-        s->lc->pool->servers[s->server].links--;
+        s->lc->pool->servers[s->server].now->links--;
     }
     gw_session_backend_closed(s);
 }

@@ -27,8 +27,8 @@ void gw_upstream_fed(struct gw_session *s);
 /* Closes the link; gw_session_backend_closed() is called later. */
 void gw_upstream_close(struct gw_session *s, bool reset);
 
-struct gw_ipc_in;
-/* A link that the supervisor made, or could not make. */
-void gw_upstream_dialed(struct gw_worker *w, struct gw_ipc_in *m);
+/* A link that the supervisor made (a descriptor, the session's from here on), or could not make (a status).
+ * False: no session waits for it. */
+bool gw_upstream_dialed(struct gw_worker *w, uint32_t number, int result);
 
 #endif

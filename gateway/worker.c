@@ -15,6 +15,7 @@
 #include "session.h"
 #include "slab.h"
 #include "sysenv.h"
+#include "unixlink.h"
 #include "upstream.h"
 #include "upstream_tls.h"
 #include <hb/ct.h>
@@ -89,13 +90,18 @@ static void make_room(struct gw_worker *w)
     }
 }
 
+void gw_worker_let_go(struct gw_worker *w, struct gw_snapshot *snap)
+{
+    if (gw_snapshot_drop(&snap)) {
+        tell_oldest(w);
+    }
+}
+
 void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap)
 {
     w->num_sessions--;
     w->stat->sessions_now = w->num_sessions;
-    if (gw_snapshot_drop(&snap)) {
-        tell_oldest(w);
-    }
+    gw_worker_let_go(w, snap);
     make_room(w);
     stop_if_done(w);
 }
@@ -204,6 +210,18 @@ static struct gw_snapshot *read_snapshot(struct gw_ipc_in *m, struct gw_problems
     return snap;
 }
 
+/* What is known of servers that stay. */
+static void inherit(const struct gw_worker *w, const struct gw_conf *old)
+{
+    for (unsigned i = 0; i < w->conf->num_listeners; i++) {
+        for (unsigned k = 0; k < old->num_listeners; k++) {
+            if (gw_listener_same_place(&w->conf->listeners[i], &old->listeners[k])) {
+                gw_pool_inherit(w->conf->listeners[i].pool, old->listeners[k].pool, gw_worker_now(w));
+            }
+        }
+    }
+}
+
 /* Those that are in both go on; the new ones begin; the others end. */
 static bool set_listeners(struct gw_worker *w, struct gw_ipc_in *m)
 {
@@ -246,10 +264,12 @@ static bool take_conf(struct gw_worker *w, struct gw_ipc_in *m)
     }
     w->snap = snap;
     w->conf = snap->conf;
+    if (old != NULL) {
+        inherit(w, old->conf);
+    }
     gw_log_setup(w->conf->log, w->conf->debug);
     bool good = set_listeners(w, m);
     gw_upstream_cache_clear(w->upstream_sessions, w->env); /* of other backends, perhaps */
-    gw_health_stop(w);                                     /* of the old one */
     (void)gw_snapshot_drop(&old);
     w->stat->generation = snap->generation;
     if (good) {
@@ -278,7 +298,7 @@ static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
     if (m->type == GW_MSG_KEEPER) {
         gw_signer_keeper(w, gw_ipc_take_fd(m));
     } else if (m->type == GW_MSG_DIALED) {
-        gw_upstream_dialed(w, m);
+        gw_unixlink_dialed(w, m);
     } else if (m->type == GW_MSG_LIST) {
         gw_roster_list(w, m);
     } else if (m->type == GW_MSG_KILL) {

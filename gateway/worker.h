@@ -74,6 +74,8 @@ uint32_t gw_worker_now(const struct gw_worker *w);
 uint32_t gw_worker_in(const struct gw_worker *w, uint32_t seconds);
 /* How many sessions the limit of descriptors allows: two each. It may change while we run. */
 unsigned gw_worker_most_sessions(void);
+/* Drops a reference to a configuration; the supervisor hears if it was the last. */
+void gw_worker_let_go(struct gw_worker *w, struct gw_snapshot *snap);
 /* A session is gone, and its reference to snap is ours: accept again if accepting was paused, stop if
  * draining is complete. */
 void gw_worker_session_gone(struct gw_worker *w, struct gw_snapshot *snap);

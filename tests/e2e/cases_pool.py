@@ -1,5 +1,6 @@
 """Several servers behind one listener: who gets a session, and what becomes of it when a server fails."""
 import re
+import signal
 import socket
 import time
 
@@ -29,20 +30,27 @@ class Refuses:
 class Pooled(Gateway):
     """A gateway with a configuration file: one backend block, one listener for each scheme."""
 
-    def __init__(self, w, servers, *words, schemes=('imap',), more=''):
+    def __init__(self, w, servers, *words, schemes=('imap',), more='', program=None):
         Gateway.serial += 1
         self.world, self.ports = w, {s: free_port() for s in schemes}
         self.log = w.folder / f'gateway-{Gateway.serial}.log'
-        path = w.folder / f'pool-{Gateway.serial}.conf'
+        path = self.path = w.folder / f'pool-{Gateway.serial}.conf'
         quoted = ', '.join(f'"{s}"' for s in servers)
         path.write_text(
             f'log = "json"\ncertificate c {{ chain = "{w.certs}/ecdsa-p256.crt" key = "{w.certs}/ecdsa-p256.key" }}\n'
             f'defaults {{ host = "mail.test" }}\ntimeouts {{ connect = 2 greeting = 5 }}\n'
             f'backend b {{\n servers = {{{quoted}}}\n' + ''.join(f' {word}\n' for word in words) + '}\n' +
             ''.join(f'listener l-{s} {{ listen = "{s}://127.0.0.1:{p}" backend = "b" {more} }}\n' for s, p in self.ports.items()))
-        self.process = w.start([w.gateway_program, 'run', '--config', path], self.log.name)
+        self.process = w.start([program or w.gateway_program, 'run', '--config', path], self.log.name)
         for port in self.ports.values():
             wait_port(port, self.process)
+
+    def reload(self, connect):
+        """Another configuration; the servers stay."""
+        done = len(self.events('reload.done'))
+        self.path.write_text(re.sub('connect = [0-9]+', f'connect = {connect}', self.path.read_text()))
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(self, 'reload.done', done + 1, 'reload')
 
 
 def served_by(g, n):
@@ -223,6 +231,69 @@ def pool_health_of_tls(w):
     hangs.stop()
 
 
+def pool_through_a_reload(w):
+    """What is known of servers that stay is known behind a reload: who is down, how many sessions each has, whose turn it is."""
+    good, bad = MailServer(), Refuses(b'')
+    with Pooled(w, [f'127.0.0.1:{s}' for s in (bad.port, good.port['imap'])]) as g:
+        for n in (1, 2, 3):
+            imap_session(w, g)
+            g.session(n)
+            g.reload(10 + n)
+        equal((bad.connections, len(g.events('server.down'))), (1, 1), 'tried once')
+    other = MailServer()
+    ports = [good.port['imap'], other.port['imap']]
+    for balance, script, want in (('least-connections', '++-r+', [0, 1, 1]), ('least-connections', '+r+r+', [0, 1, 1]),
+                                  ('round-robin', '+r+r+r+', [0, 1, 0, 1])):
+        with Pooled(w, [f'127.0.0.1:{port}' for port in ports], f'balance = "{balance}"') as g:
+            there, order = [], []
+            for n, c in enumerate(script):
+                if c == '+':
+                    before = other.received['imap'].count(b'LOGIN')
+                    there.append(upgrade(w, g.port('imap'), 'imap'))
+                    login_imap(there[-1])
+                    order.append(other.received['imap'].count(b'LOGIN') - before)
+                elif c == '-':
+                    there.pop().close()
+                    g.session(1)
+                else:
+                    g.reload(10 + n)
+            equal(order, want, f'{balance}: {script}')
+            for c in there:
+                c.close()
+    for server in (good, bad, other):
+        server.stop()
+
+
+def pool_health_on_unix_sockets(w):
+    """Checked like any other, through the supervisor where a worker has no paths: down, up again, and down with its end."""
+    server, paths = MailServer(), [w.folder / f'health-{n}.socket' for n in (0, 1)]
+
+    def listen(path):
+        path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(path))
+        listening.listen(8)
+        splice(listening, server.port['imap'])
+        return listening
+
+    for program in (w.gateway_program, w.release_program):
+        first = listen(paths[0])
+        with Pooled(w, [f'unix:{path}' for path in paths], 'health-check = 1', program=program) as g:
+            paths[1].unlink(missing_ok=True)
+            down = wait_for(g, 'server.down', 1, 'nobody is there')
+            equal((down[0]['server'], down[0]['code']), (f'unix:{paths[1]}', 'GW_BACKEND_REFUSED'), 'who, and why')
+            g.reload(9)
+            second = listen(paths[1])
+            equal(wait_for(g, 'server.up', 1, 'somebody is there')[0]['server'], f'unix:{paths[1]}', 'who')
+            check(b'LOGOUT' in server.received['imap'].upper(), 'a goodbye')
+            imap_session(w, g)
+            first.shutdown(socket.SHUT_RDWR)
+            equal(wait_for(g, 'server.down', 2, 'its end')[1]['server'], f'unix:{paths[0]}', 'who')
+            for listening in (first, second):
+                listening.close()
+    server.stop()
+
+
 def pool_explained(w):
     """explain shows what a backend block says, and where."""
     path = w.folder / 'explained.conf'
@@ -237,4 +308,4 @@ def pool_explained(w):
 
 
 CASES = [pool_explained, pool_in_turn, pool_next_server_unseen, pool_all_refuse, pool_by_name_and_backup, pool_of_smtp_and_by_client, pool_health_checks,
-         pool_health_of_tls]
+         pool_health_of_tls, pool_through_a_reload, pool_health_on_unix_sockets]

@@ -14,7 +14,7 @@
 /* servers: what stands behind each address, separated by ",". */
 static struct gw_pool *pool_of(enum gw_balance balance, const char *servers)
 {
-    struct gw_pool *p = calloc(1, sizeof *p + GW_MAX_SERVERS * sizeof p->servers[0]);
+    struct gw_pool *p = gw_pool_new(GW_MAX_SERVERS);
     char copy[400];
     char *save = NULL;
     const char *bad;
@@ -103,7 +103,7 @@ static void turns(void **state)
         if (strcmp(got, rows[i].want) != 0) {
             fail_msg("%s: got %s, want %s", rows[i].what, got, rows[i].want);
         }
-        free(p);
+        gw_pool_free(&p);
     }
 }
 
@@ -122,12 +122,12 @@ static void fewest_links(void **state)
         struct gw_pool *p = pool_of(GW_LEAST_CONNECTIONS, rows[i].servers);
         struct sockaddr_storage client = address("192.0.2.1");
         for (unsigned k = 0; k < p->num; k++) {
-            p->servers[k].links = rows[i].links[k];
+            p->servers[k].now->links = rows[i].links[k];
         }
         for (const char *c = rows[i].want; *c != 0; c++) {
             assert_int_equal(letter(gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 0)), *c);
         }
-        free(p);
+        gw_pool_free(&p);
     }
 }
 
@@ -176,7 +176,7 @@ static void by_client(void **state)
     }
     a.ss_family = AF_UNSPEC; /* gone already: anybody */
     assert_int_not_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&a, 0, 0), GW_POOL_NOBODY);
-    free(p);
+    gw_pool_free(&p);
 }
 
 /* Two failures in a row are down, one success is up; a session's failure is down at once, and only a check,
@@ -209,7 +209,45 @@ static void checks(void **state)
     assert_true(gw_pool_failed(p, 0, 150));
     assert_int_equal(gw_pool_choose(p, NULL, (const struct sockaddr *)&client, 0, 100000), 1);
     assert_true(gw_pool_good(p, 0));
-    free(p);
+    gw_pool_free(&p);
+}
+
+/* A reload: servers that stay stand as they did, whatever their weight and place; others begin anew. */
+static void inherited(void **state)
+{
+    (void)state;
+    struct gw_pool *old = pool_of(GW_LEAST_CONNECTIONS, " , , ");
+    struct gw_pool *new = pool_of(GW_LEAST_CONNECTIONS, "weight=2, , ,sni=a.test");
+    struct sockaddr_storage client = address("192.0.2.1");
+    const struct sockaddr *sa = (const struct sockaddr *)&client;
+
+    old->check = 10;
+    assert_int_equal(gw_pool_due(old, 100), 0); /* its check is under way */
+    assert_false(gw_pool_checked(old, 1, false, 100));
+    assert_true(gw_pool_failed(old, 1, 100));
+    old->servers[0].now->links = 3;
+    (void)snprintf(new->servers[2].text, sizeof new->servers[2].text, "moved.test");
+    gw_pool_inherit(new, old, 105);
+    assert_int_equal(new->servers[0].now->links, 3);
+    assert_true(new->servers[0].now->checking);
+    assert_true(new->servers[1].now->down);
+    assert_false(new->servers[2].now->down);
+    assert_ptr_not_equal(new->servers[2].now, old->servers[2].now);
+    assert_int_equal(gw_pool_choose(new, NULL, sa, 0, 109), 2); /* C is new and has no links, B rests */
+    assert_int_equal(gw_pool_choose(new, NULL, sa, 4, 109),
+                     0); /* B does not rest for ever: nobody checks now */
+    assert_int_equal(gw_pool_choose(new, NULL, sa, 4, 115), 1);
+    old->servers[0].now->links--; /* a session of the old configuration ends */
+    gw_pool_free(&old);
+    assert_int_equal(new->servers[0].now->links, 2);
+    struct gw_pool *next = pool_of(GW_ROUND_ROBIN, " , ");
+    next->check = 3;
+    gw_pool_inherit(next, new, 200);
+    assert_int_equal(gw_pool_choose(next, NULL, sa, 0, 100000), 0); /* now a check must bring B back */
+    assert_int_equal(gw_pool_due(next, 200), 1);
+    assert_true(gw_pool_checked(next, 1, true, 201));
+    gw_pool_free(&new);
+    gw_pool_free(&next);
 }
 
 static void words(void **state)
@@ -251,8 +289,8 @@ static void words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(turns), cmocka_unit_test(fewest_links),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(turns),     cmocka_unit_test(fewest_links),
                                        cmocka_unit_test(by_client), cmocka_unit_test(checks),
-                                       cmocka_unit_test(words)};
+                                       cmocka_unit_test(words),     cmocka_unit_test(inherited)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
