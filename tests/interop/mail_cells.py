@@ -18,7 +18,7 @@ PROTOCOLS = (*READ, *MAIL, SCRIPTS, NEWS)
 NAMES = {'imap': 'IMAP', 'pop3': 'POP3', 'smtp': 'SMTP', 'submission': 'submission', 'lmtp': 'LMTP', 'sieve': 'ManageSieve',
          'nntp': 'NNTP'}
 FRONTS, LEGS = ('starttls', 'implicit'), ('plain', 'starttls')
-SENDER, RECIPIENT, GROUP = 'alice@example.org', 'joe@mail.test', 'local.test'
+SENDER, RECIPIENT = 'alice@example.org', 'joe@mail.test'
 USER, PASSWORD = 'joe', 'secret'
 # how sessions may end that went well: some say no QUIT, some no close_notify
 ENDS = {'PROTO_QUIT', 'PROTO_BACKEND_LOST', 'GW_CLIENT_GONE', 'GW_BACKEND_CLOSED', 'GW_BACKEND_RESET', 'TLS_TRUNCATED'}
@@ -36,8 +36,7 @@ class Cell:
         self.ca = world.certs / 'ca.crt'
         self.folder = world.folder / self.subject
         self.folder.mkdir()
-        self.lines = TEXT if proto not in server.whole else TEXT[:12] + TEXT[-1:]
-        head = {'nntp': [f'From: {SENDER}', f'Newsgroups: {GROUP}', f'Subject: {self.subject}',
+        head = {'nntp': [f'From: {SENDER}', f'Newsgroups: {server.group}', f'Subject: {self.subject}',
                          f'Message-ID: {self.message_id}']}.get(
             proto, [f'From: {SENDER}', f'To: {RECIPIENT}', f'Subject: {self.subject}', f'Message-ID: {self.message_id}',
                     'Date: Thu, 26 Nov 2026 01:00:00 +0000'])
@@ -61,7 +60,7 @@ class Cell:
 
     @property
     def body(self):
-        return b'\r\n'.join(self.lines) + b'\r\n'
+        return b'\r\n'.join(TEXT) + b'\r\n'
 
     @property
     def script(self):
@@ -83,7 +82,7 @@ class Cell:
         got = got.replace(b'\r\n', b'\n').lstrip(b'\n')
         head, _, body = got.partition(b'\n\n')
         check(re.search(rb'(?mi)^Subject: %s$' % self.subject.encode(), head) is not None, f'{what}: another message: {head[:400]!r}')
-        check(body.rstrip(b'\n').split(b'\n') == self.lines, f'{what}: not the text that was sent: {different(body, self.lines)}')
+        check(body.rstrip(b'\n').split(b'\n') == TEXT, f'{what}: not the text that was sent: {different(body, TEXT)}')
 
     def check_sent(self):
         self.same(self.server.delivered(self.subject, self.proto), 'in the store')

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from harness import SECONDS, Failure, check, tail
-from mail_cells import GROUP, PASSWORD, RECIPIENT, SENDER, USER
+from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
 from mail_tools import Client
 
 GREETINGS = {'imap': rb'\* OK', 'pop3': rb'\+OK', 'sieve': rb'OK', 'nntp': rb'20[01] '}
@@ -133,7 +133,7 @@ def nntp(cell, say):
     say(f'AUTHINFO PASS {PASSWORD}', rb'281 ')
     say('POST', rb'340 ')
     say(stuffed(cell.message), rb'240 ')
-    check(say(f'GROUP {GROUP}', rb'211 ') != b'', 'GROUP')
+    check(say(f'GROUP {cell.server.group}', rb'211 ') != b'', 'GROUP')
     got = say(f'ARTICLE {cell.message_id}', rb'\.\r?$')
     cell.same(re.sub(rb'(?m)^\.', b'', got[got.index(b'\n') + 1:]), 'the article')
     say('QUIT', rb'205 ')

@@ -10,7 +10,7 @@ import smtplib
 import warnings
 
 from harness import Failure, check
-from mail_cells import GROUP, PASSWORD, RECIPIENT, SENDER, USER
+from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
 from mail_tools import Client, must
 
 PEERS = pathlib.Path(__file__).resolve().parent / 'peers/mail'
@@ -81,7 +81,7 @@ class Python(Client):
             c.starttls(context)
         c.login(USER, PASSWORD)
         c.post(cell.message)
-        c.group(GROUP)
+        c.group(cell.server.group)
         cell.same(b'\n'.join(c.article(cell.message_id)[1].lines), 'the article')
         c.quit()
 

@@ -6,18 +6,19 @@ Prints a table for each protocol: a row for each client and for where its TLS be
 the gateway's own leg to that server (p: plaintext, s: STARTTLS). Behind it the reasons of what is not tried, and the
 versions of everybody. The last line counts the cells."""
 import argparse
-import concurrent.futures
 import dataclasses
+import functools
 import sys
 import traceback
 
+import ending
 import harness
 import mail_lines
 import mail_programs
 import mail_servers
 import mail_tools
 import mail_trees
-from harness import Failure, World
+from harness import Failure
 from mail_cells import FRONTS, LEGS, NAMES, PROTOCOLS, run_cell
 from table import Table
 
@@ -43,6 +44,8 @@ def left_out(front, leg, everything):
 
 
 def try_cell(table, world, row, server, leg, later):
+    if world.stopping.is_set():
+        return
     why = row.client.broken or row.client.lacks(row.proto, row.front, server.name, leg)
     if why or later:
         table.put(row, server, leg, 'n.a.' if why else '-', f'{row.client.name}: {why}')
@@ -96,7 +99,7 @@ def main():
     parser.add_argument('--server', action='append')
     parser.add_argument('--proto', action='append')
     args = parser.parse_args()
-    world = World(args.gateway, args.gateway)
+    world = ending.Run(args.gateway)
     world.build = harness.pathlib.Path(args.build).resolve()
     world.build.mkdir(parents=True, exist_ok=True)
     servers = [*mail_servers.servers(), mail_trees.Exim(), mail_trees.Cyrus(), mail_trees.Courier()]
@@ -112,18 +115,20 @@ def main():
         for c in used:
             c.broken = c.prepare(world)
         table = Table(servers, LEGS, 'p    s', '', 'leg to the server:')
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(run_server, table, world, rows, s, args.all) for s in servers]:
-                done.result()
+        table.progress = args.all and len(LEGS) * sum(r.proto in s.ports for r in rows for s in servers)
+        world.everything([functools.partial(run_server, table, world, rows, s, args.all) for s in servers])
         versions = [f'{x.name} {x.version()}' for x in [*servers, *used] if not x.broken]
+    except KeyboardInterrupt:
+        sys.exit('interrupted')
     finally:
-        world.close()
+        left = world.close()
     show(table, rows, servers)
     marks = table.marks()
     print('with ' + ', '.join(versions))
     print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))
-    print(f'{marks.count("ok")} passed, {marks.count("FAIL")} failed')
-    sys.exit(1 if 'FAIL' in marks or 'ok' not in marks else 0)
+    failed = marks.count('FAIL') + ending.told(left)
+    print(f'{marks.count("ok")} passed, {failed} failed')
+    sys.exit(1 if failed or 'ok' not in marks else 0)
 
 
 if __name__ == '__main__':

@@ -20,7 +20,7 @@ class Server:
     ports, broken = {}, None  # broken: why nothing of it can be tried
     log = None  # a file
     ends = set()  # ends of sessions in our log that are the server's own way
-    whole = set()  # protocols whose message must come in one piece
+    group = 'local.test'  # where articles go
     logins = set()  # (protocol, leg) with a login where others have none
 
     def begin(self, world):

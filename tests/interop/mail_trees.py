@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from harness import check
-from mail_cells import GROUP, PASSWORD, USER
+from mail_cells import PASSWORD, USER
 from mail_servers import Server, own_files
 from support import ROOT, free_port, run, wait_port
 
@@ -137,9 +137,10 @@ login:
 
 class Cyrus(Guest):
     """IMAP, POP3, LMTP, ManageSieve, NNTP. Its LMTP server either trusts everybody and has no STARTTLS (lmtpd -a), or has
-    it and wants a login. Its NNTP server waits for ever for the end of an article if one of its reads ended right before
-    the article's last CRLF, with no gateway in between, too."""
-    logins, whole = {('lmtp', 'starttls')}, {'nntp'}
+    it and wants a login. Its NNTP server (3.6.1, parse_groups()) walks an article's newsgroups with strtok(), and looks each of them
+    up with strtok(), too: it goes on in memory that was freed, and may look up what it finds there for ever, with no
+    gateway in between, too. With a name that reaches past what free() writes into its block it does not."""
+    logins, group = {('lmtp', 'starttls')}, 'local.test.whose.name.is.not.short'
     name, shown, user, uid = 'Cyrus', 'cyrus-imapd', 'cyrus', 64102
 
     def start(self, world):
@@ -192,7 +193,7 @@ conversations: 0
         self.ports = ports
         admin = imaplib.IMAP4('127.0.0.1', ports['imap'], timeout=30)
         admin.login('cyrus', PASSWORD)
-        for words in (('CREATE', f'user.{USER}'), ('CREATE', GROUP), ('SETACL', GROUP, 'anyone', 'lrsp')):
+        for words in (('CREATE', f'user.{USER}'), ('CREATE', self.group), ('SETACL', self.group, 'anyone', 'lrsp')):
             check(admin.xatom(*words)[0] == 'OK', f'{words}')
         admin.logout()
 

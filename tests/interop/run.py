@@ -4,16 +4,17 @@
 Prints a table, a column for each peer and role (s: hauberk is the server, c: the client), and behind it the reasons
 of what is not tried and of what failed. The last line counts the cells."""
 import argparse
-import concurrent.futures
+import functools
 import sys
 import traceback
 
+import ending
 import harness
 import nss
 import programs
 import tools
 import trixie
-from harness import Failure, World, free_port
+from harness import Failure, free_port
 from rows import rows
 from table import Table
 
@@ -33,6 +34,8 @@ def cell(table, world, row, peer, role, act):
 def run_row(table, world, echo, greeter, row):
     """Both roles of a row, one gateway each; peers one after the other, since the log is read between them."""
     for role in ROLES:
+        if world.stopping.is_set():
+            return
         ports = {p: free_port() for p in table.peers}
         backends = {p: free_port() for p in table.peers}
         if role == 'server':
@@ -78,7 +81,7 @@ def main():
     peers = [p for p in known
              if (args.all or p.quick or args.peer) and (not args.peer or p.name in args.peer)]
     wanted = [r for r in rows() if args.row in r.name]
-    world = World(args.gateway, args.gateway)
+    world = ending.Run(args.gateway)
     table = Table(peers, ROLES, 's    c', 'hauberk as server, client', 'hauberk as')
     try:
         echo, greeter = harness.Echo(), harness.Echo(b'at your service\n')
@@ -86,16 +89,19 @@ def main():
         world.build.mkdir(parents=True, exist_ok=True)
         for p in peers:
             p.prepare(world)
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda r: run_row(table, world, echo, greeter, r), wanted))
+        table.progress = args.all and len(ROLES) * len(peers) * len(wanted)
+        world.everything([functools.partial(run_row, table, world, echo, greeter, r) for r in wanted])
+    except KeyboardInterrupt:
+        sys.exit('interrupted')
     finally:
-        world.close()
+        left = world.close()
     table.show(wanted)
     table.explain()
     marks = table.marks()
     print(f'{marks.count("n.a.")} cells are explained above')
-    print(f'{marks.count("ok")} passed, {marks.count("FAIL")} failed')
-    sys.exit(1 if 'FAIL' in marks else 0)
+    failed = marks.count('FAIL') + ending.told(left)
+    print(f'{marks.count("ok")} passed, {failed} failed')
+    sys.exit(1 if failed or 'ok' not in marks else 0)
 
 
 if __name__ == '__main__':

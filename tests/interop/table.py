@@ -1,21 +1,24 @@
 """The table that both matrices print: rows, a column for each peer, under it a few sub-columns."""
+import sys
 import threading
 
 
 class Table:
     """Cells by (row, peer, role): 'ok', 'n.a.', 'FAIL' or '-' (left to a longer run), with what there is to say of it.
     A row and a peer have a name; letters are the heads of the roles, title that of the rows, what
-    stands before a role in a sentence."""
+    stands before a role in a sentence. progress: how many cells there will be, of which standard error shall hear."""
 
     def __init__(self, peers, roles, letters, title, what):
         self.peers, self.roles, self.letters, self.title, self.what = peers, roles, letters, title, what
-        self.cells, self.lock, self.reasons = {}, threading.Lock(), {}
+        self.cells, self.lock, self.reasons, self.progress = {}, threading.Lock(), {}, 0
 
     def put(self, row, peer, role, mark, why=''):
         with self.lock:
             self.cells[row, peer, role] = (mark, why)
             if mark == 'FAIL':
                 print(f'FAIL {row.name}, {peer.name}, {self.what} {role}: {why}', flush=True)
+            if self.progress:
+                print(f'[{len(self.cells)}/{self.progress}] {row.name}, {peer.name}, {self.what} {role}: {mark}', file=sys.stderr)
 
     def show(self, all_rows, peers=None):
         peers = peers or self.peers
