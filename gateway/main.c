@@ -47,7 +47,6 @@ static const char run_help[] =
     "  --public-mx           this is port 25 of an MX: refuse settings that would lose mail\n"
     "  --plaintext-auth      with --tls optional: passwords in clear, too\n"
     "  --workers N           processes that serve (default 1); --user NAME: whose (hauberk, nobody)\n"
-    "nobody)\n"
     "  --control PATH        socket for hauberk ctl; --metrics ADDRESS:PORT  /metrics and /healthz\n"
     "  --keys worker         no process of its own for private keys; --sandbox off: no sandbox\n"
     "  --log text|json       one line an event on standard error; --debug: more of them\n"
