@@ -86,6 +86,7 @@ struct hb_sieve_state {
     bool forward;             /* it goes to the backend (else it is dropped) */
     bool base64;              /* its literals hold nothing else */
     bool echo;                /* NOOP's tag comes as a literal, into `saved` */
+    bool response;            /* ...the response to EXTERNAL does */
     bool exchange;            /* nothing until the backend answers: one client line for each challenge */
     bool line_due;            /* the challenge came */
     bool layered;             /* the mechanism may wrap the stream */

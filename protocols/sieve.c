@@ -17,10 +17,11 @@
 
 #define LINE_MAX_SIEVE       12288u /* GEN-18: the longest line there is, AUTHENTICATE's */
 #define LITERAL_BEFORE_LOGIN 65536u
-#define NOOP_TAG_MAX         1024u
+#define SAVED_MAX            1024u       /* of a literal that is for us: NOOP's tag, EXTERNAL's response */
 #define PLUS_LITERAL_CRLF    0x2b7d0d0au /* "+}" and the end of the line */
 
 #define SYNTAX_ERROR  "NO \"Syntax error\""
+#define NO_RESPONSE   "NO \"Not a string of base64\""
 #define REQUIRED_AUTH "NO (ENCRYPT-NEEDED) \"TLS required, use STARTTLS\""
 
 static const struct hb_span no_tag = {NULL, 0};
@@ -112,6 +113,26 @@ static void echo_literal(struct hb_proto_session *s)
     hb_say(s, no_tag, ") \"Done\"");
 }
 
+/* What the client's response to EXTERNAL comes to: a refusal, or the backend is asked by us (SASL-04). */
+static enum hb_unit external_judged(struct hb_proto_session *s, enum hb_external_verdict verdict)
+{
+    static const char *const refusals[] = {
+        [HB_EXT_NO] = "NO \"The certificate is for another identity\"",
+        [HB_EXT_CANCELLED] = "NO \"Authentication cancelled\"",
+        [HB_EXT_SYNTAX] = NO_RESPONSE,
+    };
+    struct hb_sieve_state *t = state(s);
+
+    s->external = HB_EXT_NONE;
+    t->exchange = verdict == HB_EXT_YES;
+    t->line_due = t->layered = false;
+    if (verdict != HB_EXT_YES) {
+        hb_say(s, no_tag, refusals[verdict]);
+        return hb_bad_command(s);
+    }
+    return hb_external_forward(s, HB_SIEVE_AUTHENTICATE, no_tag, "AUTHENTICATE \"PLAIN\"");
+}
+
 static enum hb_unit end_command(struct hb_proto_session *s)
 {
     struct hb_sieve_state *t = state(s);
@@ -127,6 +148,13 @@ static enum hb_unit end_command(struct hb_proto_session *s)
             echo_literal(s);
         }
         hb_buf_clear(&s->saved, s->env);
+    }
+    if (t->response) {
+        enum hb_external_verdict verdict =
+            refusal != NULL ? HB_EXT_SYNTAX : hb_external_judge(s, hb_buf_span(&s->saved));
+        t->response = false;
+        hb_buf_clear(&s->saved, s->env);
+        return external_judged(s, verdict);
     }
     if (refusal == NULL) {
         return HB_UNIT_NEXT;
@@ -261,7 +289,7 @@ static enum hb_unit noop(struct hb_proto_session *s, struct hb_span line, struct
         say_noop(s, tag);
         return HB_UNIT_NEXT;
     }
-    if (tag.p[0] != '{' || (hb_literal_at_end(tag, &size) == HB_LITERAL_PLUS && size > NOOP_TAG_MAX)) {
+    if (tag.p[0] != '{' || (hb_literal_at_end(tag, &size) == HB_LITERAL_PLUS && size > SAVED_MAX)) {
         return refuse_command(s, line, SYNTAX_ERROR);
     }
     state(s)->echo = true;
@@ -306,36 +334,29 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
 
 /* ---- EXTERNAL ---- */
 
-/* One quoted string of base64; what a literal holds is no response of ours. */
-static enum hb_external_verdict judge_response(struct hb_proto_session *s, struct hb_span response)
-{
-    struct hb_span raw;
-    struct hb_span value;
-    bool quoted = response.len > 0 && response.p[0] == '"' && hb_take_string(&response, &raw, &value);
-
-    return quoted && response.len == 0 ? hb_external_judge(s, value) : HB_EXT_SYNTAX;
-}
-
-/* The client's response: judged here; the backend is asked by us (SASL-04). */
+/* The client's response, at once or as the answer to an empty challenge; a literal's octets are kept, and
+ * judged at the command's end. What is neither a literal nor one quoted string is refused. */
 static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span line,
                                       struct hb_span response)
 {
-    static const char *const refusals[] = {
-        [HB_EXT_NO] = "NO \"The certificate is for another identity\"",
-        [HB_EXT_CANCELLED] = "NO \"Authentication cancelled\"",
-        [HB_EXT_SYNTAX] = "NO \"Not a quoted string of base64\"",
-    };
     struct hb_sieve_state *t = state(s);
-    enum hb_external_verdict verdict = judge_response(s, response);
+    struct hb_span raw;
+    struct hb_span value;
+    uint64_t size;
 
+    t->line_due = false;
+    if (hb_sieve_is_literal(response) && hb_literal_at_end(line, &size) == HB_LITERAL_PLUS &&
+        size <= SAVED_MAX) {
+        t->response = true;
+        return after_line(s, line);
+    }
+    if (response.len > 0 && response.p[0] == '"' && hb_take_string(&response, &raw, &value) &&
+        response.len == 0) {
+        return external_judged(s, hb_external_judge(s, value));
+    }
     s->external = HB_EXT_NONE;
     t->exchange = false;
-    if (verdict != HB_EXT_YES) {
-        return refuse_command(s, line, refusals[verdict]);
-    }
-    t->exchange = true;
-    t->line_due = t->layered = false;
-    return hb_external_forward(s, HB_SIEVE_AUTHENTICATE, no_tag, "AUTHENTICATE \"PLAIN\"");
+    return refuse_command(s, line, NO_RESPONSE);
 }
 
 static enum hb_unit external(struct hb_proto_session *s, struct hb_span line, struct hb_span args)
@@ -404,7 +425,7 @@ static enum hb_unit literal(struct hb_proto_session *s, struct hb_span *in)
         bad = good < part.len;
         part.len = good;
     }
-    if (t->echo && hb_buf_add(&s->saved, s->env, part) != HB_OK) {
+    if ((t->echo || t->response) && hb_buf_add(&s->saved, s->env, part) != HB_OK) {
         return hb_end(s, HB_E_NO_MEMORY);
     }
     if (t->forward) {
@@ -425,7 +446,7 @@ static enum hb_unit rest_of_command(struct hb_proto_session *s, struct hb_span l
             return give_up(s, "BYE \"Syntax error\"", HB_E_PROTO_SYNTAX);
         }
         hb_line_to_backend(s, line);
-    } else if (t->echo && line.len > 0) {
+    } else if ((t->echo || t->response) && line.len > 0) {
         t->refusal = SYNTAX_ERROR;
     }
     return after_line(s, line);

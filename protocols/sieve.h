@@ -24,6 +24,8 @@ void hb_sieve_own_list(struct hb_proto_session *s);
 
 /* What stands behind a verb or a literal, with the blank before it. */
 bool hb_sieve_well_formed(struct hb_span rest);
+/* "{n+}" and nothing else. */
+bool hb_sieve_is_literal(struct hb_span token);
 /* The length of the quoted string that stands first; 0: it has no end, or it is not one. */
 size_t hb_sieve_quoted_len(struct hb_span token);
 /* How many octets at the beginning are of base64, or "*". */

@@ -225,9 +225,9 @@ static void begin_line(struct hb_proto_session *s, struct hb_span head)
     uint8_t kind = hb_replyq_front(&s->queue);
 
     t->collects = !is_string(head) || kind == HB_SIEVE_CAPABILITY || kind == 0 || hb_external_forwarded(s);
-    if (t->collects &&
-        t->echo) { /* nothing was asked: only BYE is right now, and the answer has no more use */
-        t->echo = false;
+    if (t->collects && (t->echo || t->response)) {
+        t->echo = t->response =
+            false; /* nothing was asked: only BYE is right now, and no answer has a use any more */
         hb_buf_clear(&s->saved, s->env);
     }
 }

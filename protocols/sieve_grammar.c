@@ -5,10 +5,13 @@
 #include "words.h"
 
 /* "{n+}", and nothing behind it. */
-static bool is_literal(struct hb_span token)
+bool hb_sieve_is_literal(struct hb_span token)
 {
     size_t i = 1;
 
+    if (token.len == 0 || token.p[0] != '{') {
+        return false;
+    }
     while (i < token.len && token.p[i] >= '0' && token.p[i] <= '9') {
         i++;
     }
@@ -43,7 +46,7 @@ bool hb_sieve_well_formed(struct hb_span rest)
         }
         rest = hb_span_skip(rest, 1);
         if (rest.p[0] == '{') {
-            return is_literal(rest);
+            return hb_sieve_is_literal(rest);
         }
         if (rest.p[0] == '"') {
             n = hb_sieve_quoted_len(rest);
