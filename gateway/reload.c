@@ -180,7 +180,7 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
     for (unsigned i = 0; i < sv->num_procs; i++) { /* keepers stand before the workers */
         if (sv->procs[i].role == GW_ROLE_KEEPER && sv->procs[i].sock >= 0) {
             if (!give_keys(sv->snap, &sv->procs[i])) {
-                gw_supervisor_owe(&sv->procs[i]);
+                gw_child_owe(&sv->procs[i]);
             }
         }
     }
@@ -189,7 +189,7 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
         bool worker = p->role == GW_ROLE_WORKER && p->sock >= 0;
         /* sv->procs[p->id] is its keeper, if there are keepers: without keys there a worker waits, too */
         if (worker && (sv->procs[p->id].owed != 0 || !gw_reload_give_conf(sv, p))) {
-            gw_supervisor_owe(p);
+            gw_child_owe(p);
         }
     }
     gw_ports_settle(&sv->ports, &added, &removed);

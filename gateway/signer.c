@@ -77,7 +77,7 @@ static void send_asks(struct gw_worker *w)
     while (g->fd >= 0 && g->next_to_send != NULL && g->num_sent < GW_KEEPER_PENDING) {
         struct gw_ask *a = g->next_to_send;
         if (!send_one(g, a)) {
-            return; /* full: the next answer makes room; gone: the supervisor brings another one */
+            return; /* full: the next answer makes room, or a second; gone: there will be another one */
         }
         a->sent = true;
         g->num_sent++;
@@ -181,6 +181,11 @@ void gw_signer_keeper(struct gw_worker *w, int fd)
     }
     g->poll->data = w;
     (void)uv_poll_start(g->poll, UV_READABLE, readable);
+    send_asks(w);
+}
+
+void gw_signer_tick(struct gw_worker *w)
+{
     send_asks(w);
 }
 

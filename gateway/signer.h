@@ -31,6 +31,8 @@ struct gw_signer {
 bool gw_signer_init(struct gw_signer *g);
 /* From now on this is the socket to the keeper; -1: there is none for now. It is the signer's. */
 void gw_signer_keeper(struct gw_worker *w, int fd);
+/* Once a second: asks again what the system had no room for. */
+void gw_signer_tick(struct gw_worker *w);
 /* Stops and frees, for the end of the process. */
 void gw_signer_close(struct gw_worker *w);
 /* Has e's TLS connection (s's end) what event ev (HB_TLS_SIGN or HB_TLS_DECRYPT) wants: at once if the key is

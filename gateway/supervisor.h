@@ -3,7 +3,9 @@
  * It parses nothing from the network, and has no loop but a poll. What it reads are
  * files of the operator's and short messages of its own children.
  *
- *   supervisor.c  the loop: children, signals, messages
+ *   supervisor.c  set-up, signals, the loop
+ *   children.c    the table of processes, and who is started again when
+ *   hear.c        what they say
  *   loader.c      loads, in a process of its own
  *   reload.c      a new generation: built whole, then handed out, or refused whole
  *   watch.c       files that changed
@@ -84,6 +86,25 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap);
 uint64_t gw_now_ms(void);
 /* Tells every worker to say goodbye, spread over so many seconds, and end. */
 void gw_supervisor_drain(struct gw_supervisor *sv, uint32_t seconds);
+/* The first children end again and again: the exit code is 2, and everybody ends. */
+void gw_supervisor_give_up(struct gw_supervisor *sv);
+/* children.c: the table, from the configuration; nobody is started yet. False after logging why. */
+bool gw_children_make(struct gw_supervisor *sv);
+/* Starts whose time has come, and brings what is owed. */
+void gw_children_start_due(struct gw_supervisor *sv, uint64_t now);
+/* When that has something to do: milliseconds; UINT64_MAX: never. */
+uint64_t gw_children_due(const struct gw_supervisor *sv);
+/* Takes note of those that have ended. */
+void gw_children_reap(struct gw_supervisor *sv);
+void gw_children_tell_workers(struct gw_supervisor *sv, enum gw_msg type, struct hb_span body);
+bool gw_children_left(const struct gw_supervisor *sv, bool workers_only);
+/* The workers are gone: the others have nobody to be there for. */
+void gw_children_end_helpers(struct gw_supervisor *sv);
+void gw_children_close(struct gw_supervisor *sv);
+/* Something could not be sent to p, or taken there: everything comes again in a second. */
+void gw_child_owe(struct gw_proc *p);
+/* hear.c: takes what p has to say. */
+void gw_hear(struct gw_supervisor *sv, struct gw_proc *p);
 /* reload.c: begins to load everything anew (config: the text of the configuration, too), or does so behind
  * the load that is under way. */
 void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
@@ -91,8 +112,6 @@ void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
 void gw_reload_loaded(struct gw_supervisor *sv);
 /* Names are looked up again when their lifetime is over. */
 void gw_reload_plan(struct gw_supervisor *sv);
-/* Something could not be sent to p, or taken there: everything comes again in a second. */
-void gw_supervisor_owe(struct gw_proc *p);
 /* Brings a process that was just started what it needs. */
 bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);

@@ -1,9 +1,8 @@
-/* worker.c: the loop, its buffers; what the supervisor says: a new configuration, a new keeper, drain, stop.
+/* worker.c: the loop, its buffers; what the supervisor says; draining.
  *
- * A new configuration is a snapshot for the sessions that come; those that are there keep theirs. Sockets of
- * listeners that stay are not touched. DRAIN: listeners close, every session is told goodbye as its protocol
- * wants it (R13), at once or spread over a time, and the loop ends with the last one or at the deadline. A
- * supervisor that has ended means the same: nobody would bring a configuration any more. */
+ * DRAIN: listeners close, every session is told goodbye as its protocol wants it (R13), at once or spread
+ * over a time, and the loop ends with the last one or at the deadline. A supervisor that has ended means the
+ * same: nobody would bring a configuration any more. */
 #include "worker.h"
 
 #include "child.h"
@@ -18,7 +17,6 @@
 #include "unixlink.h"
 #include "upstream.h"
 #include "upstream_tls.h"
-#include <hb/ct.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -55,7 +53,7 @@ static void stop_if_done(struct gw_worker *w)
     }
 }
 
-static void tell(struct gw_worker *w, enum gw_msg type, uint32_t number)
+void gw_worker_tell(struct gw_worker *w, enum gw_msg type, uint32_t number)
 {
     uint8_t mem[4];
     struct hb_bld b = hb_bld(mem, sizeof mem);
@@ -66,14 +64,14 @@ static void tell(struct gw_worker *w, enum gw_msg type, uint32_t number)
     }
 }
 
-static void tell_oldest(struct gw_worker *w)
+void gw_worker_tell_oldest(struct gw_worker *w)
 {
     uint32_t oldest = w->snap != NULL ? w->snap->generation : 0;
 
     for (const struct gw_session *s = w->sessions; s != NULL; s = s->next) {
         oldest = s->snap->generation < oldest ? s->snap->generation : oldest;
     }
-    tell(w, GW_MSG_OLDEST, oldest);
+    gw_worker_tell(w, GW_MSG_OLDEST, oldest);
 }
 
 /* Somebody has ended, or a second has gone by: who waits for a descriptor tries again, then who waits at the
@@ -93,7 +91,7 @@ static void make_room(struct gw_worker *w)
 void gw_worker_let_go(struct gw_worker *w, struct gw_snapshot *snap)
 {
     if (gw_snapshot_drop(&snap)) {
-        tell_oldest(w);
+        gw_worker_tell_oldest(w);
     }
 }
 
@@ -174,6 +172,7 @@ static void tick(uv_timer_t *timer)
         cut_all(w);
     }
     make_room(w);
+    gw_signer_tick(w);
     if (!w->draining) {
         gw_health_tick(w);
     }
@@ -183,101 +182,7 @@ static void tick(uv_timer_t *timer)
     }
 }
 
-/* ---- configuration ---- */
-
-static struct gw_snapshot *read_snapshot(struct gw_ipc_in *m, struct gw_problems *p)
-{
-    size_t len;
-    uint32_t generation = hb_cur_u32(&m->body);
-    uint8_t *bytes = gw_ipc_read_memory(gw_ipc_take_fd(m), GW_BUNDLE_MAX, &len);
-    struct gw_bundle *bundle = NULL;
-    enum hb_code code = bytes != NULL && hb_cur_end(&m->body)
-                            ? gw_bundle_unpack(hb_span(bytes, len), generation, &bundle)
-                            : HB_E_INTERNAL;
-
-    if (bytes != NULL) {
-        hb_wipe(bytes, len);
-    }
-    free(bytes);
-    if (code != HB_OK) {
-        gw_problem(p, "bundle", hb_err_sentence(code), NULL);
-        return NULL;
-    }
-    struct gw_snapshot *snap = gw_snapshot_replay(&bundle, p);
-    if (snap != NULL) {
-        gw_bundle_forget(snap->bundle); /* it is built; secrets need not lie here twice */
-    }
-    return snap;
-}
-
-/* What is known of servers that stay. */
-static void inherit(const struct gw_worker *w, const struct gw_conf *old)
-{
-    for (unsigned i = 0; i < w->conf->num_listeners; i++) {
-        for (unsigned k = 0; k < old->num_listeners; k++) {
-            if (gw_listener_same_place(&w->conf->listeners[i], &old->listeners[k])) {
-                gw_pool_inherit(w->conf->listeners[i].pool, old->listeners[k].pool, gw_worker_now(w));
-            }
-        }
-    }
-}
-
-/* Those that are in both go on; the new ones begin; the others end. */
-static bool set_listeners(struct gw_worker *w, struct gw_ipc_in *m)
-{
-    bool good = true;
-
-    for (struct gw_listener *l = w->listeners; l != NULL; l = l->next) {
-        l->kept = false;
-    }
-    for (unsigned i = 0; i < w->conf->num_listeners; i++) {
-        const struct gw_listener_conf *lc = &w->conf->listeners[i];
-        struct gw_listener *l = w->listeners;
-        int fd = gw_ipc_take_fd(m);
-        while (l != NULL && (l->kept || !gw_listener_same_place(l->lc, lc))) {
-            l = l->next;
-        }
-        if (l != NULL) {
-            l->kept = true;
-            l->lc = lc;
-            (void)close(fd);
-        } else {
-            good = gw_listener_start(w, lc, fd) && good;
-        }
-    }
-    gw_listeners_stop(w, false);
-    return good;
-}
-
-static bool take_conf(struct gw_worker *w, struct gw_ipc_in *m)
-{
-    struct gw_problems problems = {0};
-    struct gw_snapshot *snap = read_snapshot(m, &problems);
-    struct gw_snapshot *old = w->snap;
-
-    if (snap == NULL || w->draining || m->num_fds != snap->conf->num_listeners + 1) {
-        if (!w->draining) {
-            GW_LOG(GW_EV_START_ERROR, GW_STR("what", "configuration"), GW_STR("why", problems.text));
-        }
-        (void)gw_snapshot_drop(&snap);
-        return false;
-    }
-    w->snap = snap;
-    w->conf = snap->conf;
-    if (old != NULL) {
-        inherit(w, old->conf);
-    }
-    gw_log_setup(w->conf->log, w->conf->debug);
-    bool good = set_listeners(w, m);
-    gw_upstream_cache_clear(w->upstream_sessions, w->env); /* of other backends, perhaps */
-    (void)gw_snapshot_drop(&old);
-    w->stat->generation = snap->generation;
-    if (good) {
-        tell(w, GW_MSG_READY, snap->generation);
-        tell_oldest(w);
-    }
-    return good;
-}
+/* ---- the supervisor ---- */
 
 static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
 {
@@ -289,11 +194,11 @@ static bool take_message(struct gw_worker *w, struct gw_ipc_in *m)
         return false; /* stopped before it began */
     }
     if (m->cut && (m->type == GW_MSG_CONF || m->type == GW_MSG_KEEPER)) {
-        tell(w, GW_MSG_SHORT, 0);
+        gw_worker_tell(w, GW_MSG_SHORT, 0);
         return true;
     }
     if (m->type == GW_MSG_CONF) {
-        return take_conf(w, m);
+        return gw_worker_take_conf(w, m);
     }
     if (m->type == GW_MSG_KEEPER) {
         gw_signer_keeper(w, gw_ipc_take_fd(m));

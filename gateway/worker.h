@@ -74,6 +74,12 @@ uint32_t gw_worker_now(const struct gw_worker *w);
 uint32_t gw_worker_in(const struct gw_worker *w, uint32_t seconds);
 /* How many sessions the limit of descriptors allows: two each. It may change while we run. */
 unsigned gw_worker_most_sessions(void);
+/* Tells the supervisor a number. */
+void gw_worker_tell(struct gw_worker *w, enum gw_msg type, uint32_t number);
+/* ...and that of the oldest configuration that is used here. */
+void gw_worker_tell_oldest(struct gw_worker *w);
+/* worker_conf.c: a CONF. False: it could not be taken up, and the log says why. */
+bool gw_worker_take_conf(struct gw_worker *w, struct gw_ipc_in *m);
 /* Drops a reference to a configuration; the supervisor hears if it was the last. */
 void gw_worker_let_go(struct gw_worker *w, struct gw_snapshot *snap);
 /* A session is gone, and its reference to snap is ours: accept again if accepting was paused, stop if

@@ -1,13 +1,16 @@
 """New configurations and certificates under load, good ones and bad ones."""
+import contextlib
 import os
+import random
 import shutil
 import signal
 import threading
+import time
 
 from cases_processes import Setup, subject, wait_for
 from deaths import pid_of
 from load import Load
-from support import check, equal, free_port
+from support import Failure, check, equal, free_port
 
 
 def fifty(w, echo):
@@ -89,6 +92,48 @@ def bad_certificate(w, echo):
         return load.end()
 
 
+def at_random(w, echo, rounds):
+    """Keepers killed, one or both, and configurations, certificates and hangups, at any moment of each other. A keeper that dies
+    too often is held back: after a few deaths they are left alone until that is forgotten."""
+    seed = random.randrange(1 << 32)
+    dice, deaths, last = random.Random(seed), 0, time.monotonic()
+    with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
+        load = Load(w, g.port('imap'), 8, 8)
+        try:
+            for n in range(rounds):
+                if deaths >= 4 and time.monotonic() - last > 12:
+                    deaths = 0
+                asking = []
+                for _ in range(dice.randint(1, 3)):
+                    what = dice.randrange(5)
+                    if what <= 1 and deaths < 4:
+                        for pid in {pid_of(g, 'keeper', k) for k in ((0, 1) if what else (dice.randrange(2),))} - {None}:
+                            with contextlib.suppress(ProcessLookupError):  # held back meanwhile
+                                os.kill(pid, signal.SIGKILL)
+                        deaths, last = deaths + 1, time.monotonic()
+                    elif what == 2:
+                        g.certificate(dice.choice(('rsa2048', 'ecdsa-p256')))
+                        g.process.send_signal(signal.SIGHUP)
+                    elif what == 3:
+                        g.write(connect=dice.randint(20, 2000))
+                        asking.append(threading.Thread(target=g.ctl, args=('reload',)))
+                        asking[-1].start()
+                    time.sleep(dice.random() ** 4)
+                for t in asking:
+                    t.join(60)
+                    check(not t.is_alive(), f'seed {seed}, round {n}: a reload is not answered')
+            g.certificate('ecdsa-p256')
+            wait_for('keepers', lambda: None not in [pid_of(g, 'keeper', k) for k in (0, 1)], 40)
+            wait_for('the last reload', lambda: g.ctl('reload')[0] == 0)
+            load.moves()
+            outcome = load.end()
+        except (Failure, OSError) as e:
+            raise Failure(f'seed {seed}: {e}; {load.ends()[:5]}') from e
+        outcome.note += f'; {len(g.events("process.died"))} keepers died, generation {g.status()["supervisor"][0]["generation"]}, seed {seed}'
+        return outcome
+
+
 ROWS = [('50 reloads under load', fifty), ('reload while a keeper is killed, six times', keeper_killed),
-        ('certificate replaced by a bad one, nine ways', bad_certificate)]
-LONG = []
+        ('certificate replaced by a bad one, nine ways', bad_certificate),
+        ('keepers and configurations at random, 20 rounds', lambda w, echo: at_random(w, echo, 20))]
+LONG = [('keepers and configurations at random, 200 rounds', lambda w, echo: at_random(w, echo, 200))]
