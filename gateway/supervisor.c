@@ -204,7 +204,7 @@ static void watch_over(struct gw_supervisor *sv, const sigset_t *mask)
         for (; told < stops; told++) {
             if (!sv->draining) {
                 gw_supervisor_drain(sv, 0);
-            } else {
+            } else if (told > 0) { /* the first may come behind `ctl drain`, as Kubernetes sends it */
                 gw_children_tell_workers(sv, GW_MSG_STOP, hb_span(NULL, 0));
             }
         }
