@@ -6,8 +6,9 @@
  * HTTP's server waits to be asked: GREETING and HELLO are left out. A reply is a run of lines that the face
  * judges one by one; verdicts[] says what a judgement means at each step. STARTTLS is tried whether it was
  * listed or not (CLI-05): a list in clear is the network's word, and the operator's word is that there must
- * be TLS. Invariants: hb_peer_secured() keeps nothing that was heard before but facts and the first list,
- * both for reports; every byte taken is counted against HB_PEER_TOTAL_MAX before it is looked at. */
+ * be TLS. An answer whose line begins in bytes that came before its question is none (ATK-06). Invariants:
+ * hb_peer_secured() keeps nothing that was heard before but facts and the first list, both for reports; every
+ * byte taken is counted against HB_PEER_TOTAL_MAX before it is looked at. */
 #include "peer.h"
 
 #include "words.h"
@@ -196,6 +197,7 @@ static enum hb_peer_want enter(struct hb_peer *p, enum hb_peer_at at)
         return fail(p, HB_E_PEER_IDENTITY_MISSING);
     }
     say(p, hb_bld_span(&b));
+    p->asked = b.len > 0;
     return HB_PEER_MORE;
 }
 
@@ -250,6 +252,12 @@ static enum hb_peer_want advance(struct hb_peer *p)
     return fail(p, HB_E_INTERNAL);
 }
 
+/* True if what is heard in this step answers what we said; else the server speaks by itself. */
+static bool answers(const struct hb_peer *p)
+{
+    return p->at != HB_AT_GREETING && p->at != HB_AT_REGREET;
+}
+
 static enum hb_peer_want judge(struct hb_peer *p, enum hb_answer answer)
 {
     bool optional = p->row->list_optional && (p->at == HB_AT_HELLO || p->at == HB_AT_LIST);
@@ -262,7 +270,8 @@ static enum hb_peer_want judge(struct hb_peer *p, enum hb_answer answer)
     }
     if (answer == HB_ANSWER_YES || (answer == HB_ANSWER_NO && optional) ||
         (answer == HB_ANSWER_PREAUTH && p->set->tls != HB_PEER_STARTTLS)) {
-        return advance(p);
+        p->facts.early = p->early && answers(p);
+        return p->facts.early ? fail(p, HB_E_PEER_REPLY) : advance(p);
     }
     enum hb_code why = (enum hb_code)verdicts[p->at][answer];
     if (why == HB_E_PEER_STARTTLS_REFUSED && !p->facts.offered) {
@@ -389,6 +398,9 @@ static enum hb_peer_want hear(struct hb_peer *p, struct hb_span *in)
     if (p->literal > 0) {
         return hear_literal(p, in);
     }
+    if (!hb_line_pending(&p->line)) {
+        p->early = p->unasked > 0;
+    }
     enum hb_line_status status = hb_line_next(&p->line, p->env, in, HB_PEER_LINE_MAX, &line);
     /* a line given out in place has all its bytes in taken; how it was cut makes no difference */
     bool endless =
@@ -433,8 +445,14 @@ struct hb_peer_step hb_peer_feed(struct hb_peer *p, struct hb_span bytes, const 
                                                     : HB_PEER_MORE;
 
     p->sink = sink;
+    p->unasked = 0;
     while (want == HB_PEER_MORE && in.len > 0 && p->at < HB_AT_READY && p->at != HB_AT_HANDSHAKE) {
+        size_t before = in.len;
+        p->asked = false;
         want = hear(p, &in);
+        size_t taken = before - in.len;
+        size_t left = p->unasked > taken ? p->unasked - taken : 0;
+        p->unasked = p->asked ? in.len : left;
     }
     if (p->at == HB_AT_HANDSHAKE && in.len > 0) { /* CLI-01: never used, whatever they are */
         p->facts.behind = true;

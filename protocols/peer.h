@@ -68,6 +68,7 @@ struct hb_peer {
     struct hb_buf greeting; /* what READY hands over */
     struct hb_buf list[2];  /* in clear, in TLS: the lines of the last list */
     uint64_t literal;       /* octets of a server's literal, or of HTTP's content, still to come */
+    size_t unasked;         /* bytes of this feed that came before what we said last */
     uint32_t total;         /* bytes taken in this TLS state */
     uint16_t lines;         /* of this reply */
     uint16_t code;          /* replies with digits: of the reply under way; 0: none */
@@ -78,6 +79,8 @@ struct hb_peer {
     uint8_t cut_at, cut;    /* where a line is kept: what of it is not for the client */
     uint8_t said_len;
     uint8_t said[160];
+    bool asked;      /* something was said while this line was heard */
+    bool early;      /* the line under way began before the question that it would answer */
     bool continues;  /* the next line is the rest of one with a literal */
     bool in_list;    /* lines of a list have begun (and are kept) */
     bool has_id;     /* IMAP: ID is listed */

@@ -14,7 +14,7 @@ from requirements import read_rows
 ROW = re.compile(r'^\| ((?:ATK|SEC)-T?\d+) \|(.*)\|$')
 EVENT = re.compile(r'`([a-z_]+\.[a-z_-]+)`')
 CODE = re.compile(r'\b(?:TLS|X509|PROTO|PEER|GW)_[A-Z0-9_]+\b')
-FILE = re.compile(r'`([a-z][\w./-]+)`|\b(rows\.c)\b')
+FILE = re.compile(r'`([a-z][\w./-]+)`|\b((?:rows|inside)\.c)\b')
 
 
 def words(path, macro):
@@ -37,7 +37,7 @@ def faults(root, listed, events, codes):
             continue
         yield from (f'{at}: no event {word}' for word in EVENT.findall(cells[2]) if word not in events)
         yield from (f'{at}: no code {word}' for word in CODE.findall(cells[2]) if word not in codes)
-        files = [name or 'tests/attack/rows.c' for name, _ in FILE.findall(cells[3])]
+        files = [name or f'tests/attack/{short}' for name, short in FILE.findall(cells[3])]
         if cells[3].startswith('review: ') and listed.get(row, ('', ''))[1].startswith('review: '):
             continue
         if not files:

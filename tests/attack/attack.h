@@ -49,6 +49,10 @@ struct words {
     const char *harmless;     /* %N: a command that says BEHIND */
     const char *half;         /* %P: one that wants more than its line */
     const char *ask;          /* %I: said inside TLS */
+    const char *command;      /* %J: a harmless one without its CRLF */
+    const char *hidden; /* %D: STARTTLS as data of a command that is refused before TLS; "": no such thing */
+    const char *long_head; /* %X, %E: how a line begins that is one byte too long, or has no end */
+    size_t long_max;       /* the longest line, CRLF included */
     /* the gateway's */
     const char *greeting;     /* %g */
     const char *hello_answer; /* %h */
@@ -57,20 +61,25 @@ struct words {
     const char *again;        /* %3: R3 */
     const char *login_no;     /* %l: R8 */
     const char *fixation_no;  /* %f: R8, for each */
+    const char *bad_char;     /* %c: R11 */
+    const char *too_long;     /* %x: R10 */
+    const char *hidden_no;    /* %d */
     const char *inside;       /* %w: said inside TLS before anything is asked */
     const char *answer;       /* %i: what comes of ask */
     /* the backend's */
-    const char *b_greeting;  /* in clear; %s */
-    const char *b_inside;    /* inside TLS behind its own STARTTLS */
-    const char *b_lists;     /* what %s is */
-    const char *b_go;        /* its go-ahead */
-    const char *b_no;        /* refused */
-    const char *b_later;     /* refused for now */
-    const char *b_odd;       /* an answer that is none */
-    const char *b_noise;     /* data nobody asked for, with PUSHED in it; "": the protocol has none */
-    const char *b_injected;  /* what a client would take for the answer to its next command */
-    struct reply replies[8]; /* verb NULL ends */
-    const char *b_hears;     /* what reaches it of ask, if that differs */
+    const char *b_greeting;   /* in clear; %s */
+    const char *b_inside;     /* inside TLS behind its own STARTTLS */
+    const char *b_lists;      /* what %s is */
+    const char *b_go;         /* its go-ahead */
+    const char *b_no;         /* refused */
+    const char *b_later;      /* refused for now */
+    const char *b_odd;        /* an answer that is none */
+    const char *b_noise;      /* data nobody asked for, with PUSHED in it; "": the protocol has none */
+    const char *b_injected;   /* what a client would take for the answer to its next command */
+    struct reply replies[10]; /* verb NULL ends */
+    const char *b_taken;      /* behind content: a message, an article */
+    const char *b_unknown;    /* behind a line of an exchange, a literal */
+    const char *b_hears;      /* what reaches it of ask, if that differs */
     /* what our client face says */
     const char *dial_clear, *dial_inside; /* NULL: it has no such face */
 };
@@ -79,7 +88,7 @@ const struct words *words_of(const char *scheme);
 /* Appends s with its %-words replaced. */
 void words_expand(const struct words *w, const char *s, struct text *out);
 
-/* ---- rows (rows.c) ---- */
+/* ---- rows (rows.c, inside.c) ---- */
 
 /* What the network does on the backend's leg. */
 enum trick {
@@ -95,9 +104,23 @@ enum trick {
     TRICK_NO_TLS,    /* behind the go-ahead something else than TLS, in answer to the ClientHello */
     TRICK_NO_LIST,   /* the first command is refused as unknown */
     TRICK_UPGRADING, /* row->behind is pushed when the client asks for STARTTLS (policy optional) */
+    TRICK_EARLY,     /* the go-ahead stands behind what comes before STARTTLS is said */
+    TRICK_ANSWER,    /* row->behind is the answer to the first command inside TLS */
+    TRICK_DIES,      /* ... and then the link ends */
 };
 
-enum { OPTIONAL = 1, PLAIN_AUTH = 2, B_STARTTLS = 4, HELLO_BEHIND = 8, NO_HANDSHAKE = 16, NOT_HEARD = 32 };
+/* Without a CUT_ flag it is the client's stream in clear that is cut, with B_STARTTLS the backend's. */
+enum {
+    OPTIONAL = 1,
+    PLAIN_AUTH = 2,
+    B_STARTTLS = 4,
+    HELLO_BEHIND = 8,
+    NO_HANDSHAKE = 16,
+    NOT_HEARD = 32,
+    CUT_INSIDE = 64,   /* what the client says inside TLS is cut, each piece a record */
+    CUT_BACKEND = 128, /* what a backend without TLS says is cut */
+    B_IMPLICIT = 256,  /* TLS comes first on the backend's leg */
+};
 
 struct row {
     const char *id, *what;
@@ -107,14 +130,16 @@ struct row {
     const char *behind; /* and behind STARTTLS, or (B_STARTTLS) the backend's */
     const char *inside; /* and inside TLS; NULL: nothing */
     enum trick trick;
-    enum hb_code code;  /* why it ends; HB_OK: it does not */
-    enum hb_code apart; /* where the cut stands right before what is behind; HB_OK: the same */
-    const char *answer; /* all the client hears in clear; NULL: not looked at */
-    const char *heard;  /* all the client hears inside TLS; NULL: not looked at */
+    enum hb_code code;   /* why it ends; HB_OK: it does not */
+    enum hb_code apart;  /* where the cut stands right before what is behind; HB_OK: the same */
+    const char *answer;  /* all the client hears in clear; NULL: not looked at */
+    const char *heard;   /* all the client hears inside TLS; NULL: not looked at */
+    const char *arrives; /* all that the backend hears of the client; NULL: what is inside if it does not end,
+                            else nothing */
 };
 
-extern const struct row rows[];
-extern const size_t num_rows;
+extern const struct row rows[], inside_rows[];
+extern const size_t num_rows, num_inside_rows;
 
 /* ---- one run (world.c) ---- */
 

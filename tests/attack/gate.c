@@ -47,7 +47,7 @@ static void to_backend(void *ctx, struct hb_span bytes)
 {
     struct world *w = ctx;
 
-    if (!w->link.open || w->link.peer != NULL) {
+    if (!w->link.open || w->link.peer != NULL || w->link.handshake) {
         world_broken(w, "the client's bytes went to a link that is not ready");
         return;
     }
@@ -73,6 +73,7 @@ static void link_close(struct world *w)
     free(l->to_server.t.p);
     free(l->from_server.t.p);
     free(l->in.p);
+    free(l->tag.p);
     w->first_link_over = w->first_link_over || l->open;
     memset(l, 0, sizeof *l);
 }
@@ -112,10 +113,21 @@ static void take_peer(struct world *w, struct hb_peer_step step, struct hb_span 
     }
 }
 
+/* The link is the session's, with nothing to be asked before. */
+static void link_ready(struct world *w)
+{
+    struct hb_proto_sink mem;
+
+    free(w->out->b_session.p);
+    w->out->b_session = (struct text){0};
+    carry(w, HB_FROM_BACKEND, hb_proto_backend_open(w->ps, sink(w, &mem)), hb_span(NULL, 0));
+}
+
 static void link_open(struct world *w)
 {
+    struct hb_tls_event event;
+    struct text nothing = {0};
     struct hb_peer_sink mem;
-    struct hb_proto_sink pmem;
 
     if (!w->upgraded && (w->row->flags & OPTIONAL) == 0) {
         world_broken(w, "a backend was asked before TLS was up");
@@ -124,10 +136,14 @@ static void link_open(struct world *w)
     w->link.open = true;
     w->out->num_links++;
     server_greets(w);
+    if ((w->row->flags & B_IMPLICIT) != 0) {
+        w->link.handshake = true;
+        w->link.tls = tls_new(true);
+        (void)tls_run(w->link.tls, hb_span(NULL, 0), &w->link.to_server.t, &nothing, &event);
+        return;
+    }
     if ((w->row->flags & B_STARTTLS) == 0) {
-        free(w->out->b_session.p);
-        w->out->b_session = (struct text){0};
-        carry(w, HB_FROM_BACKEND, hb_proto_backend_open(w->ps, sink(w, &pmem)), hb_span(NULL, 0));
+        link_ready(w);
         return;
     }
     w->peer_set = (struct hb_peer_settings){.host = "mail.test", .tls = HB_PEER_STARTTLS};
@@ -307,7 +323,11 @@ void gate_backend_reads(struct world *w, struct hb_span bytes)
     }
     if (r == TLS_READY) {
         w->link.handshake = false;
-        take_peer(w, hb_peer_secured(w->link.peer, &mem), hb_span(NULL, 0));
+        if (w->link.peer != NULL) {
+            take_peer(w, hb_peer_secured(w->link.peer, &mem), hb_span(NULL, 0));
+        } else {
+            link_ready(w);
+        }
     }
     if (w->link.peer != NULL && bytes.len > 0) {
         struct hb_peer_step step = hb_peer_feed(w->link.peer, bytes, &mem);
@@ -317,10 +337,25 @@ void gate_backend_reads(struct world *w, struct hb_span bytes)
     }
     free(plain.p);
     if (r == TLS_FAILED) {
-        bool injected = w->link.peer != NULL && event.code == HB_E_TLS_NOT_TLS;
-        lost(w, injected ? HB_E_PEER_INJECTION : event.code);
+        enum hb_code clear = w->link.peer != NULL ? HB_E_PEER_INJECTION : HB_E_PEER_PLAINTEXT;
+        lost(w, event.code == HB_E_TLS_NOT_TLS ? clear : event.code);
     }
     settle(w);
+}
+
+/* TCP's end on the backend's leg: without TLS it is a clean one. */
+void gate_backend_gone(struct world *w)
+{
+    struct hb_proto_sink mem;
+    bool clean = w->link.tls == NULL || hb_tls_eof(w->link.tls) == HB_OK;
+
+    w->link.ends = false;
+    if (w->link.peer != NULL && !w->link.handshake) {
+        lost(w, hb_peer_lost(w->link.peer));
+        return;
+    }
+    struct hb_proto_step step = hb_proto_backend_lost(w->ps, clean, sink(w, &mem));
+    end(w, step.why != HB_OK ? step.why : clean ? HB_E_GW_BACKEND_CLOSED : HB_E_GW_BACKEND_RESET);
 }
 
 void gate_begin(struct world *w)

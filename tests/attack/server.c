@@ -1,5 +1,7 @@
 /* server.c: the backend of a run: answers from the table of its protocol, and what the network makes of its
- * words in clear (enum trick). It keeps all that it hears, apart by whether it came in clear. */
+ * words in clear (enum trick). It keeps all that it hears, apart by whether it came in clear.
+ * An answer that begins with "+", 334 or 383 wants a line, or the literal that was announced; one that begins
+ * with 354, 340 or 335 wants content; {n+} and BDAT bring their octets unasked. */
 #include "world.h"
 
 #include <stdlib.h>
@@ -37,19 +39,34 @@ static void say_behind(struct world *w)
     struct text t = {0};
 
     w->behind_at = w->clear_said;
-    words_expand(w->words, w->row->behind, &t);
+    words_expand(w->words, w->row->behind != NULL ? w->row->behind : "", &t);
     text_add(&w->link.from_server.t, t.p, t.len);
     w->clear_said += w->first_link_over ? 0 : t.len;
     free(t.p);
 }
 
+/* The go-ahead, before STARTTLS could be said: `due` is what the gateway says next. */
+static void go_early(struct world *w, const char *due)
+{
+    const char *tag = w->words->tagged ? due : "";
+    const char *end = strchr(due, '\n');
+
+    if (w->row->trick == TRICK_EARLY && end != NULL && end[1] == 0 && !w->link.went_early) {
+        w->link.went_early = true;
+        w->behind_at = w->clear_said;
+        say(w, w->words->b_go, hb_span(tag, strcspn(tag, " ")));
+    }
+}
+
 void server_greets(struct world *w)
 {
+    w->link.wants_tls = (w->row->flags & B_IMPLICIT) != 0;
     if (w->row->trick == TRICK_GREETING) {
         say_behind(w);
-    } else {
+    } else if (!w->link.wants_tls) {
         say(w, w->words->b_greeting, hb_span(NULL, 0));
     }
+    go_early(w, w->words->dial_clear != NULL ? w->words->dial_clear : "");
 }
 
 static void endless(struct world *w)
@@ -91,6 +108,9 @@ static void starttls(struct world *w, struct hb_span tag)
     case TRICK_NO_TLS:
     case TRICK_NO_LIST:
     case TRICK_UPGRADING:
+    case TRICK_EARLY:
+    case TRICK_ANSWER:
+    case TRICK_DIES:
         say(w, p->b_go, tag);
         w->link.wants_tls = true;
         break;
@@ -115,13 +135,81 @@ static struct hb_span word(struct hb_span *rest)
     return head;
 }
 
+/* The n of {n} or {n+} at the line's end; false: there is none. */
+static bool literal(struct hb_span line, size_t *n, bool *unasked)
+{
+    size_t at = line.len;
+
+    while (at > 0 && line.p[at - 1] != '{') {
+        at--;
+    }
+    if (at == 0 || line.p[line.len - 1] != '}') {
+        return false;
+    }
+    *unasked = line.p[line.len - 2] == '+';
+    *n = strtoul((const char *)line.p + at, NULL, 10);
+    return true;
+}
+
+static bool begins(const char *text, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        if (strncmp(text, *words, strlen(*words)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What comes of a command whose answer is text. */
+static void answer(struct world *w, struct hb_span line, struct hb_span tag, const char *text)
+{
+    static const char *const asks[] = {"+ ", "334 ", "383 ", NULL};
+    static const char *const takes[] = {"354 ", "340 ", "335 ", NULL};
+    struct link *l = &w->link;
+    size_t n = 0;
+    bool unasked = false;
+    bool has_literal = literal(line, &n, &unasked);
+
+    l->tag.len = 0;
+    text_add(&l->tag, tag.p, tag.len);
+    if (has_literal && unasked) {
+        l->octets = n;
+        l->due = text;
+        return;
+    }
+    if (begins(text, asks)) {
+        l->octets = has_literal ? n : 0;
+        l->due = w->words->b_unknown;
+    }
+    l->data = begins(text, takes);
+    say(w, text, tag);
+}
+
+static bool tricked(struct world *w)
+{
+    bool mine = w->row->trick == TRICK_ANSWER || w->row->trick == TRICK_DIES;
+
+    if (!mine || w->link.tricked) {
+        return false;
+    }
+    w->link.tricked = true;
+    say_behind(w);
+    w->link.ends = w->row->trick == TRICK_DIES;
+    return true;
+}
+
 static void command(struct world *w, struct hb_span line)
 {
     const struct words *p = w->words;
+    struct hb_span whole = line;
     struct hb_span tag = p->tagged ? word(&line) : hb_span(NULL, 0);
     struct hb_span verb = word(&line);
     const struct reply *r = p->replies;
 
+    if (tricked(w)) {
+        return;
+    }
     if (!w->link.secured && w->row->trick == TRICK_NOISE) {
         say(w, p->b_noise, tag);
     }
@@ -137,9 +225,34 @@ static void command(struct world *w, struct hb_span line)
     while (r->verb != NULL && !is(verb, r->verb)) {
         r++;
     }
-    say(w, r->text, tag);
+    answer(w, whole, tag, r->text);
+    if (is(verb, "BDAT")) {
+        w->link.octets = strtoul((const char *)line.p, NULL, 10);
+    }
     if (!w->first_link_over && w->row->trick == TRICK_UPGRADING) {
         say_behind(w);
+    }
+    if (p->dial_clear != NULL) {
+        go_early(w, strchr(p->dial_clear, '\n') + 1);
+    }
+}
+
+/* A line that is no command, or one that is. */
+static void heard(struct world *w, struct hb_span line)
+{
+    struct link *l = &w->link;
+    const char *due = l->due;
+
+    if (l->data) {
+        if (line.len == 1 && line.p[0] == '.') {
+            l->data = false;
+            say(w, w->words->b_taken, hb_span(NULL, 0));
+        }
+    } else if (due != NULL) {
+        l->due = NULL;
+        say(w, due, hb_span(l->tag.p, l->tag.len));
+    } else {
+        command(w, line);
     }
 }
 
@@ -148,10 +261,18 @@ static void lines(struct world *w)
     struct text *in = &w->link.in;
     size_t done = 0;
 
-    for (size_t i = 0; i + 1 < in->len && !w->link.wants_tls; i++) {
-        if (in->p[i] == '\r' && in->p[i + 1] == '\n') {
-            command(w, hb_span(in->p + done, i - done));
-            done = i + 2;
+    for (size_t i = 0; i < in->len && !w->link.wants_tls;) {
+        if (w->link.octets > 0) {
+            size_t n = in->len - i < w->link.octets ? in->len - i : w->link.octets;
+            w->link.octets -= n;
+            i += n;
+            done = i;
+        } else if (i + 1 < in->len && in->p[i] == '\r' && in->p[i + 1] == '\n') {
+            size_t from = done;
+            i += 2;
+            done = i;
+            heard(w, hb_span(in->p + from, i - 2 - from));
+        } else {
             i++;
         }
     }
@@ -183,7 +304,8 @@ void server_reads(struct world *w, struct hb_span bytes)
     enum tls_result r = tls_run(l->server_tls, bytes, &l->from_server.t, &plain, &event);
     if (r == TLS_READY) {
         l->secured = true;
-        say(w, w->words->b_inside, hb_span(NULL, 0));
+        bool first = (w->row->flags & B_IMPLICIT) != 0;
+        say(w, first ? w->words->b_greeting : w->words->b_inside, hb_span(NULL, 0));
     }
     text_add(&w->out->b_inside, plain.p, plain.len);
     text_add(&l->in, plain.p, plain.len);

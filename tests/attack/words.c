@@ -27,7 +27,11 @@
         .fixation = "MAIL FROM:<CLEAR@b>\r\nRCPT TO:<CLEAR@c>\r\nDATA\r\nBDAT 5 LAST\r\nCLEARRSET\r\nAUTH "  \
                     "LOGIN\r\n",                                                                             \
         .state = "MAIL FROM:<CLEAR@b>\r\nRSET\r\n", .harmless = "NOOP BEHIND\r\n", .half = "BDAT 100\r\n",   \
-        .ask = verb " INSIDE.test\r\n", .greeting = "220 mail.test " greets "\r\n",                          \
+        .ask = verb " INSIDE.test\r\n", .command = "NOOP", .hidden = "BDAT 10\r\nSTARTTLS\r\n",              \
+        .hidden_no = SMTP_NO, .long_head = "", .long_max = 2048, .too_long = "500 5.5.2 Line too long\r\n",  \
+        .bad_char = "500 5.5.2 Invalid character in command\r\n421 4.7.0 mail.test Closing transmission "    \
+                    "channel\r\n",                                                                           \
+        .greeting = "220 mail.test " greets "\r\n",                                                          \
         .hello_answer = "250-mail.test\r\n" list "250 STARTTLS\r\n",                                         \
         .go = "220 2.0.0 Ready to start TLS\r\n",                                                            \
         .argument = "501 5.5.4 Syntax error (no parameters allowed)\r\n",                                    \
@@ -38,8 +42,10 @@
         .b_no = "502 5.5.1 no\r\n", .b_later = "454 4.7.0 later\r\n", .b_odd = "354 go on\r\n",              \
         .b_noise = "", .b_injected = "250-PUSHED\r\n250 AUTH PUSHED\r\n",                                    \
         .replies = {{verb, "250-b\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n%s250 AUTH PLAIN\r\n"},    \
-                    {"AUTH", "235 2.7.0 in\r\n"},                                                            \
+                    {"AUTH", "334 \r\n"},                                                                    \
+                    {"DATA", "354 go\r\n"},                                                                  \
                     {NULL, "250 ok\r\n"}},                                                                   \
+        .b_taken = "250 taken\r\n", .b_unknown = "501 5.5.2 what\r\n",                                       \
         .dial_clear = verb " mail.test\r\nSTARTTLS\r\n", .dial_inside = verb " mail.test\r\n",               \
     }
 
@@ -57,6 +63,13 @@ static const struct words all[] = {
         .harmless = "n XBEHIND\r\n",
         .half = "h LOGIN BEHIND {100}\r\n",
         .ask = "i LIST \"\" INSIDE\r\n",
+        .command = "n NOOP",
+        .hidden = "d XYZZY {12+}\r\ns STARTTLS\r\n\r\n",
+        .hidden_no = "d" IMAP_NO,
+        .long_head = "x ",
+        .long_max = 8192,
+        .too_long = "x BAD Command line too long\r\n",
+        .bad_char = "* BYE Invalid character in command\r\n",
         .greeting = "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] mail.test ready\r\n",
         .hello_answer = "",
         .go = "s OK Begin TLS negotiation now\r\n",
@@ -78,7 +91,10 @@ static const struct words all[] = {
         .b_injected = "* CAPABILITY IMAP4rev1 AUTH=PUSHED\r\nh3 OK done\r\n",
         .replies = {{"CAPABILITY", "* CAPABILITY IMAP4rev1%s AUTH=PLAIN\r\n%t OK done\r\n"},
                     {"LIST", "* LIST () \"/\" INSIDE\r\n%t OK done\r\n"},
+                    {"AUTHENTICATE", "+ \r\n"},
+                    {"LOGIN", "+ \r\n"},
                     {NULL, "%t OK done\r\n"}},
+        .b_unknown = "%t NO no\r\n",
         .dial_clear = "h1 CAPABILITY\r\nh2 STARTTLS\r\n",
         .dial_inside = "h3 CAPABILITY\r\n",
     },
@@ -93,6 +109,13 @@ static const struct words all[] = {
         .harmless = "XBEHIND\r\n",
         .half = "AUTH PLAIN\r\n",
         .ask = "USER INSIDE\r\n",
+        .command = "NOOP",
+        .hidden = "",
+        .hidden_no = "",
+        .long_head = "",
+        .long_max = 255,
+        .too_long = "-ERR Command line too long\r\n",
+        .bad_char = "-ERR Invalid character in command\r\n",
         .greeting = "+OK mail.test ready\r\n",
         .hello_answer = "+OK Capability list follows\r\nSTLS\r\n.\r\n",
         .go = "+OK Begin TLS negotiation\r\n",
@@ -113,7 +136,9 @@ static const struct words all[] = {
         .b_injected = "+OK PUSHED\r\nSASL PUSHED\r\n.\r\n",
         .replies = {{"CAPA", "+OK list\r\nUSER\r\n%s.\r\n"},
                     {"USER", "+OK INSIDE\r\n"},
+                    {"AUTH", "+ \r\n"},
                     {NULL, "+OK done\r\n"}},
+        .b_unknown = "-ERR no\r\n",
         .dial_clear = "CAPA\r\nSTLS\r\n",
         .dial_inside = "CAPA\r\n",
     },
@@ -132,6 +157,13 @@ static const struct words all[] = {
         .harmless = "n XBEHIND\r\n",
         .half = "h AUTHENTICATE \"BEHIND\" {100+}\r\n",
         .ask = "i XINSIDE\r\n",
+        .command = "n NOOP",
+        .hidden = "d SEARCH {12+}\r\ns STARTTLS\r\n\r\n",
+        .hidden_no = "d BAD \"Command not valid in this state\"\r\n",
+        .long_head = "x ",
+        .long_max = 65536,
+        .too_long = "x BAD \"Command line too long\"\r\n",
+        .bad_char = "* BYE \"Invalid character in command\"\r\n",
         .greeting = "* ACAP (IMPLEMENTATION \"hauberk\") (STARTTLS)\r\n",
         .hello_answer = "",
         .go = "s OK \"Begin TLS negotiation now\"\r\n",
@@ -150,7 +182,8 @@ static const struct words all[] = {
         .b_odd = "+ \"go on\"\r\n",
         .b_noise = "",
         .b_injected = "* ACAP (IMPLEMENTATION \"PUSHED\") (SASL \"PUSHED\")\r\n",
-        .replies = {{NULL, "%t OK \"done\"\r\n"}},
+        .replies = {{"AUTHENTICATE", "+ \"\"\r\n"}, {NULL, "%t OK \"done\"\r\n"}},
+        .b_unknown = "%t NO \"no\"\r\n",
         .dial_clear = "h1 STARTTLS\r\n",
         .dial_inside = "",
     },
@@ -165,6 +198,13 @@ static const struct words all[] = {
         .harmless = "NOOP \"BEHIND\"\r\n",
         .half = "NOOP {100+}\r\n",
         .ask = "AUTHENTICATE \"XINSIDE\" \"YQ==\"\r\n",
+        .command = "NOOP",
+        .hidden = "PUTSCRIPT \"x\" {10+}\r\nSTARTTLS\r\n\r\n",
+        .hidden_no = "NO \"Authenticate first\"\r\n",
+        .long_head = "",
+        .long_max = 12288,
+        .too_long = "NO \"Command line too long\"\r\n",
+        .bad_char = "BYE \"Invalid character in command\"\r\n",
         .greeting =
             "\"IMPLEMENTATION\" \"hauberk\"\r\n\"SASL\" \"\"\r\n\"SIEVE\" \"\"\r\n\"VERSION\" \"1.0\"\r\n"
             "\"STARTTLS\"\r\nOK \"mail.test ready\"\r\n",
@@ -200,6 +240,13 @@ static const struct words all[] = {
         .harmless = "HELP BEHIND\r\n",
         .half = "TAKETHIS <BEHIND>\r\n",
         .ask = "GROUP INSIDE\r\n",
+        .command = "DATE",
+        .hidden = "TAKETHIS <d@d>\r\nSTARTTLS\r\n.\r\n",
+        .hidden_no = NNTP_NO,
+        .long_head = "",
+        .long_max = 512,
+        .too_long = "501 Command line too long\r\n",
+        .bad_char = "501 Invalid character in command\r\n",
         .greeting = "200 mail.test ready\r\n",
         .hello_answer = "101 Capability list:\r\nVERSION 2\r\nSTARTTLS\r\n.\r\n",
         .go = "382 Continue with TLS negotiation\r\n",
@@ -220,7 +267,12 @@ static const struct words all[] = {
         .b_injected = "101 list\r\nVERSION 2\r\nSASL PUSHED\r\n.\r\n",
         .replies = {{"CAPABILITIES", "101 list\r\nVERSION 2\r\nREADER\r\n%s.\r\n"},
                     {"GROUP", "211 1 1 1 INSIDE\r\n"},
+                    {"POST", "340 send it\r\n"},
+                    {"TAKETHIS", "335 \r\n"},
+                    {"AUTHINFO", "383 =\r\n"},
                     {NULL, "281 done\r\n"}},
+        .b_taken = "240 taken\r\n",
+        .b_unknown = "482 no\r\n",
         .dial_clear = "CAPABILITIES\r\nSTARTTLS\r\n",
         .dial_inside = "CAPABILITIES\r\n",
     },
@@ -265,7 +317,9 @@ static const char *word(const struct words *w, char c)
                  {'F', w->fixation}, {'Z', w->state},    {'N', w->harmless},     {'P', w->half},
                  {'I', w->ask},      {'g', w->greeting}, {'h', w->hello_answer}, {'1', w->go},
                  {'2', w->argument}, {'3', w->again},    {'l', w->login_no},     {'f', w->fixation_no},
-                 {'w', w->inside},   {'i', w->answer},   {'R', w->b_injected},   {'O', w->b_noise}};
+                 {'w', w->inside},   {'i', w->answer},   {'R', w->b_injected},   {'O', w->b_noise},
+                 {'J', w->command},  {'D', w->hidden},   {'d', w->hidden_no},    {'c', w->bad_char},
+                 {'x', w->too_long}};
 
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         if (named[i].c == c) {
@@ -275,11 +329,29 @@ static const char *word(const struct words *w, char c)
     return NULL;
 }
 
+static void add_long(const struct words *w, size_t len, struct text *out)
+{
+    text_str(out, w->long_head);
+    for (size_t i = strlen(w->long_head); i < len; i++) {
+        text_add(out, "x", 1);
+    }
+}
+
 void words_expand(const struct words *w, const char *s, struct text *out)
 {
     for (; *s != 0; s++) {
         const char *is = *s == '%' ? word(w, s[1]) : NULL;
-        if (is != NULL) {
+        if (*s == '%' && s[1] == 'B') { /* STARTTLS without its CRLF */
+            text_add(out, w->starttls, strlen(w->starttls) - 2);
+            s++;
+        } else if (*s == '%' && s[1] == 'X') { /* one byte too long */
+            add_long(w, w->long_max - 1, out);
+            text_str(out, "\r\n");
+            s++;
+        } else if (*s == '%' && s[1] == 'E') { /* without an end */
+            add_long(w, 66000, out);
+            s++;
+        } else if (is != NULL) {
             text_str(out, is);
             s++;
         } else if (*s == '%' && s[1] == '0') { /* NUL */

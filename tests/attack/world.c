@@ -188,7 +188,24 @@ static bool deliver(struct world *w, struct pipe *p, bool cut, struct hb_span *b
 
 static bool cuts_backend(const struct world *w)
 {
-    return (w->row->flags & B_STARTTLS) != 0;
+    return (w->row->flags & (B_STARTTLS | B_IMPLICIT | CUT_BACKEND)) != 0;
+}
+
+static bool cuts_client(const struct world *w)
+{
+    return !cuts_backend(w) && (w->row->flags & CUT_INSIDE) == 0;
+}
+
+/* Says the next piece inside TLS; false: there is none, or it is not time. */
+static bool client_says(struct world *w)
+{
+    struct hb_span piece;
+
+    if (!w->client_in || w->ended || !deliver(w, &w->says, (w->row->flags & CUT_INSIDE) != 0, &piece)) {
+        return false;
+    }
+    tls_say(w->client_tls, piece, &w->from_client.t);
+    return true;
 }
 
 static void client_reads(struct world *w)
@@ -202,14 +219,7 @@ static void client_reads(struct world *w)
     struct hb_span in = hb_span(p->t.p + p->done, p->t.len - p->done);
     p->done = p->t.len;
     enum tls_result r = tls_run(w->client_tls, in, &w->from_client.t, &w->out->inside, &event);
-    if (r == TLS_READY) {
-        struct text said = {0};
-        if (w->row->inside != NULL) {
-            words_expand(w->words, w->row->inside, &said);
-        }
-        tls_say(w->client_tls, hb_span(said.p, said.len), &w->from_client.t);
-        free(said.p);
-    }
+    w->client_in = w->client_in || r == TLS_READY;
 }
 
 static bool move(struct world *w)
@@ -217,7 +227,7 @@ static bool move(struct world *w)
     struct hb_span bytes;
     bool moved = false;
 
-    if (deliver(w, &w->from_client, !cuts_backend(w), &bytes)) {
+    if (deliver(w, &w->from_client, cuts_client(w), &bytes)) {
         uint8_t *exact = copy_of(bytes);
         gate_client_reads(w, hb_span(exact, bytes.len));
         free(exact);
@@ -233,8 +243,11 @@ static bool move(struct world *w)
         server_reads(w, bytes);
         moved = true;
     }
+    if (w->link.open && w->link.ends && w->link.from_server.done == w->link.from_server.t.len) {
+        gate_backend_gone(w);
+    }
     client_reads(w);
-    return moved;
+    return client_says(w) || moved;
 }
 
 static void pump(struct world *w)
@@ -307,6 +320,7 @@ static void promises(struct world *w)
 
     only_records(w);
     nowhere(w, "BEHIND", true);
+    nowhere(w, "SMUGGLED", true);
     if ((r->flags & OPTIONAL) == 0) {
         nowhere(w, "CLEAR", false);
     }
@@ -336,7 +350,8 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
     testenv_init(&w.t, 3);
     words_expand(words, row->clear, &w.from_client.t);
     *boundary = w.from_client.t.len;
-    if ((row->flags & B_STARTTLS) == 0) {
+    words_expand(words, row->inside != NULL ? row->inside : "", &w.says.t);
+    if (!cuts_backend(&w)) {
         words_expand(words, row->trick == TRICK_NONE && row->behind != NULL ? row->behind : "",
                      &w.from_client.t);
     }
@@ -350,7 +365,7 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
         text_add(&w.from_client.t, behind.p, behind.len);
         free(behind.p);
     }
-    *len = w.from_client.t.len;
+    *len = (row->flags & CUT_INSIDE) != 0 ? w.says.t.len : w.from_client.t.len;
     gate_begin(&w);
     pump(&w);
     if (w.upgraded && w.client_tls == NULL && !w.ended && (row->flags & NO_HANDSHAKE) == 0) {
@@ -369,6 +384,7 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
     hb_tls_free(&w.client_tls);
     free(w.from_client.t.p);
     free(w.to_client.t.p);
+    free(w.says.t.p);
     if (w.t.held != 0) {
         world_broken(&w, "memory was not given back");
     }

@@ -21,7 +21,12 @@ struct link {
     /* the server's */
     struct hb_tls *server_tls; /* owned */
     struct text in;            /* plaintext that is no whole line yet */
-    bool wants_tls, secured, refused_list;
+    bool wants_tls, secured, refused_list, went_early, tricked;
+    size_t octets;   /* of a literal or a chunk, still to come */
+    bool data;       /* content up to a dot comes */
+    const char *due; /* said behind the next line, whatever it is; NULL: it is a command */
+    struct text tag; /* of the command that `due` answers */
+    bool ends;       /* nothing comes any more */
 };
 
 enum phase { AT_CLEAR, AT_UPGRADING, AT_HANDSHAKE, AT_SECURE, AT_RELAY };
@@ -36,6 +41,7 @@ struct world {
     /* the client */
     struct pipe from_client, to_client;
     struct hb_tls *client_tls; /* owned */
+    struct pipe says;          /* plaintext, inside TLS */
     /* the gateway */
     struct hb_proto_settings set;
     struct hb_peer_settings peer_set;
@@ -45,7 +51,8 @@ struct world {
     struct link link;
     enum phase phase;
     bool connect_wanted, ended, upgraded;
-    size_t mark; /* bytes to the client up to the go-ahead's end */
+    bool client_in; /* the client's handshake is done */
+    size_t mark;    /* bytes to the client up to the go-ahead's end */
     enum hb_code code;
     /* the backend */
     size_t clear_said, behind_at; /* bytes said in clear on the first link; where row->behind begins */
@@ -67,6 +74,7 @@ extern bool gate_faulty; /* keeps what is behind STARTTLS for inside TLS, as so 
 void gate_begin(struct world *w);
 void gate_client_reads(struct world *w, struct hb_span bytes);
 void gate_backend_reads(struct world *w, struct hb_span bytes);
+void gate_backend_gone(struct world *w);
 void gate_end(struct world *w);
 
 /* server.c */

@@ -85,6 +85,7 @@ struct hb_peer_facts {
     bool tried, refused; /* STARTTLS was said; the server said no */
     bool preauth;        /* the server says that somebody is logged in already */
     bool behind;         /* bytes stood behind the go-ahead */
+    bool early;          /* an answer came before its question */
     bool secured;        /* TLS is up */
     bool offered_in_tls; /* STARTTLS is still listed inside TLS (GEN-12) */
     bool waited;         /* no list was pushed inside TLS: it had to be asked for (CLI-10) */
