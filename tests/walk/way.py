@@ -1,11 +1,11 @@
 """README.md's way from nothing to a service that runs, is looked at, reloaded and drained.
 
-The commands are README's own (readme.py). For each of its blocks a function here says what must have come of it; what the
+The commands are README's own (blocks behind <!-- walk: NAME -->). For each of its blocks a function here says what must have come of it; what the
 reader brings along (a user, a certificate from certbot) is made by brought()."""
 import imaplib
 import ssl
 
-from readme import blocks
+from documents import blocks
 from support import ROOT, Failure, check, equal
 from tree import HOST, PASSWORD, USER
 
@@ -118,7 +118,7 @@ AFTER = {'build': built, 'folders': folders_made, 'backend': backend_moved, 'con
 
 def steps():
     """[(name, text, what must have come of it)]"""
-    found = blocks(ROOT / 'README.md')
+    found = [(name.removeprefix('walk: '), text) for name, text in blocks(ROOT / 'README.md', r'walk: [a-z]+')]
     equal([name for name, _ in found], list(AFTER), 'the blocks of README.md and what is known of them')
     return [(name, text, AFTER[name]) for name, text in found]
 

@@ -1,14 +1,14 @@
-"""The commands of README.md: indented blocks behind a line <!-- walk: NAME -->, in their order, as they stand there."""
+"""What stands in our documents and is run by tests: indented blocks behind a line <!-- NAME -->, as they stand there."""
 import re
 import textwrap
 
 
-def blocks(path):
-    """[(name, text)]"""
+def blocks(path, named_like=r'[a-z.-]+'):
+    """[(name, text)], in their order."""
     lines = path.read_text().splitlines()
     found = []
     for i, line in enumerate(lines):
-        named = re.fullmatch(r' *<!-- walk: ([a-z-]+) -->', line)
+        named = re.fullmatch(rf' *<!-- ({named_like}) -->', line)
         if not named:
             continue
         text = []
