@@ -6,16 +6,6 @@ struct hb_bld hb_bld(void *p, size_t cap)
     return (struct hb_bld){p, 0, cap, false};
 }
 
-bool hb_bld_ok(const struct hb_bld *b)
-{
-    return !b->failed;
-}
-
-size_t hb_bld_room(const struct hb_bld *b)
-{
-    return b->failed ? 0 : b->cap - b->len;
-}
-
 struct hb_span hb_bld_span(const struct hb_bld *b)
 {
     return hb_span(b->p, b->len);
@@ -27,18 +17,7 @@ void hb_bld_reset(struct hb_bld *b)
     b->failed = false;
 }
 
-uint8_t *hb_bld_claim(struct hb_bld *b, size_t n)
-{
-    if (n > hb_bld_room(b)) {
-        b->failed = true;
-        return NULL;
-    }
-    uint8_t *at = b->p + b->len;
-    b->len += n;
-    return at;
-}
-
-static void put_int(struct hb_bld *b, uint64_t v, size_t width)
+static inline void put_int(struct hb_bld *b, uint64_t v, size_t width)
 {
     uint8_t *at = hb_bld_claim(b, width);
     for (size_t i = 0; at != NULL && i < width; i++) {

@@ -8,50 +8,19 @@ struct hb_cur hb_cur(struct hb_span s)
     return (struct hb_cur){p, p + (s.p != NULL ? s.len : 0), false};
 }
 
-size_t hb_cur_left(const struct hb_cur *c)
+/* Inline, so that each width is a loop without a count: hellos consist of these. */
+static inline uint64_t big_endian(struct hb_cur *c, size_t n)
 {
-    return (size_t)(c->end - c->p);
-}
-
-bool hb_cur_ok(const struct hb_cur *c)
-{
-    return !c->failed;
-}
-
-bool hb_cur_end(const struct hb_cur *c)
-{
-    return !c->failed && c->p == c->end;
-}
-
-void hb_cur_fail(struct hb_cur *c)
-{
-    c->failed = true;
-    c->p = c->end;
-}
-
-struct hb_span hb_cur_take(struct hb_cur *c, size_t n)
-{
-    if (c->failed || n > hb_cur_left(c)) {
-        hb_cur_fail(c);
-        return hb_span(NULL, 0);
-    }
-    struct hb_span s = hb_span(c->p, n);
-    c->p += n;
-    return s;
-}
-
-struct hb_span hb_cur_rest(struct hb_cur *c)
-{
-    return hb_cur_take(c, hb_cur_left(c));
-}
-
-static uint64_t big_endian(struct hb_cur *c, size_t n)
-{
-    struct hb_span s = hb_cur_take(c, n);
     uint64_t v = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        v = v << 8 | s.p[i];
+
+    if (n > hb_cur_left(c)) {
+        hb_cur_fail(c);
+        return 0;
     }
+    for (size_t i = 0; i < n; i++) {
+        v = v << 8 | c->p[i];
+    }
+    c->p += n;
     return v;
 }
 
@@ -80,13 +49,16 @@ uint64_t hb_cur_u64(struct hb_cur *c)
     return big_endian(c, 8);
 }
 
-static struct hb_cur vector(struct hb_cur *c, size_t width)
+static inline struct hb_cur vector(struct hb_cur *c, size_t width)
 {
     size_t len = (size_t)big_endian(c, width);
-    struct hb_cur v = hb_cur(hb_cur_take(c, len));
-    if (c->failed) {
-        hb_cur_fail(&v);
+
+    if (c->failed || len > hb_cur_left(c)) {
+        hb_cur_fail(c);
+        return (struct hb_cur){c->end, c->end, true};
     }
+    struct hb_cur v = {c->p, c->p + len, false};
+    c->p += len;
     return v;
 }
 

@@ -22,6 +22,8 @@ struct hb_ticket_keys {
     unsigned refs;
     uint8_t secret[32];                /* HKDF-Extract of what was given */
     struct epoch_key cache[NUM_CACHE]; /* previous two, present, next: by number modulo 4 */
+    union hb_aead_ctx cipher;          /* keyed with one of them: nearly all tickets are of one epoch */
+    uint64_t keyed;                    /* its number + 1; 0: none */
 };
 
 enum hb_code hb_ticket_keys_new(const struct hb_env *env, struct hb_span secret, struct hb_ticket_keys **keys)
@@ -93,6 +95,15 @@ static const struct epoch_key *key_of(struct hb_ticket_keys *keys, uint64_t epoc
         hb_wipe(both, sizeof both);
     }
     return e;
+}
+
+static const union hb_aead_ctx *cipher_of(struct hb_ticket_keys *keys, const struct epoch_key *key)
+{
+    if (keys->keyed != key->epoch) {
+        hb_aes256_gcm.set_key(&keys->cipher, key->key);
+        keys->keyed = key->epoch;
+    }
+    return &keys->cipher;
 }
 
 /* ---- sessions as bytes ---- */
@@ -181,7 +192,6 @@ void hb_ticket_seal(struct hb_ticket_keys *keys, struct hb_span context, const s
                     struct hb_bld *out)
 {
     const struct epoch_key *key = key_of(keys, keys->env->wall(keys->env->ctx) / HB_TICKET_EPOCH);
-    union hb_aead_ctx cipher;
     uint8_t aad[NAME_LEN + 64];
     uint8_t plain_mem[1024];
     struct hb_bld plain = hb_bld(plain_mem, sizeof plain_mem);
@@ -194,12 +204,11 @@ void hb_ticket_seal(struct hb_ticket_keys *keys, struct hb_span context, const s
     if (nonce != NULL && body != NULL) {
         keys->env->random(keys->env->ctx, HB_IV_LEN, nonce);
         HB_CT_PUBLIC(nonce, HB_IV_LEN);
-        hb_aes256_gcm.set_key(&cipher, key->key);
-        hb_aes256_gcm.seal(&cipher, nonce, make_aad(key, context, aad), body, plain.p, plain.len);
-        hb_wipe(&cipher, sizeof cipher);
+        hb_aes256_gcm.seal(cipher_of(keys, key), nonce, make_aad(key, context, aad), body, plain.p,
+                           plain.len);
         HB_CT_PUBLIC(body, plain.len + HB_TAG_LEN);
     }
-    hb_wipe(plain_mem, sizeof plain_mem);
+    hb_wipe(plain_mem, plain.len);
 }
 
 bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct hb_span ticket,
@@ -207,7 +216,6 @@ bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct 
 {
     uint64_t now = keys->env->wall(keys->env->ctx) / HB_TICKET_EPOCH;
     const struct epoch_key *key = NULL;
-    union hb_aead_ctx cipher;
     uint8_t aad[NAME_LEN + 64];
     uint8_t plain[1024 + HB_TAG_LEN];
 
@@ -230,15 +238,14 @@ bool hb_ticket_open(struct hb_ticket_keys *keys, struct hb_span context, struct 
     }
     const uint8_t *nonce = ticket.p + NAME_LEN;
     size_t len = ticket.len - NAME_LEN - HB_IV_LEN - HB_TAG_LEN;
-    hb_aes256_gcm.set_key(&cipher, key->key);
-    bool ok = hb_aes256_gcm.open(&cipher, nonce, make_aad(key, context, aad), plain, nonce + HB_IV_LEN, len);
-    hb_wipe(&cipher, sizeof cipher);
+    bool ok = hb_aes256_gcm.open(cipher_of(keys, key), nonce, make_aad(key, context, aad), plain,
+                                 nonce + HB_IV_LEN, len);
     if (ok) {
         struct hb_cur c = hb_cur(hb_span(plain, len));
         HB_CT_PUBLIC(plain, len); /* lengths and facts; the secret among them is one again below */
         ok = hb_session_read(&c, s) && hb_cur_end(&c);
         HB_CT_SECRET(s->secret, sizeof s->secret);
     }
-    hb_wipe(plain, sizeof plain);
+    hb_wipe(plain, len);
     return ok;
 }

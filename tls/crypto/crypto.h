@@ -66,10 +66,10 @@ void hb_hkdf_expand_of(const struct hb_hmac *prk, struct hb_span info, uint8_t *
 
 /* ---- AEAD ---- */
 
-/* A keyed cipher, large enough for every AEAD here (GHASH's table is most of it) and 64-aligned. */
+/* A keyed cipher, large enough for every AEAD here (GHASH's table is most of it). */
 union hb_aead_ctx {
     uint64_t align;
-    uint8_t bytes[4608] __attribute__((aligned(64)));
+    uint8_t bytes[4608] __attribute__((aligned(16)));
 };
 
 struct hb_aead {

@@ -145,6 +145,7 @@ struct hb_hs {
     struct hb_buf peer_share;    /* TLS 1.2 client: the server's public value; server, RSA with a key that is
                                     elsewhere:    the encrypted premaster secret */
     uint8_t peer_kex_random[48]; /* TLS 1.2 client, RSA: the premaster secret */
+    struct hb_prf12 master12;    /* TLS 1.2: the master secret, for key block and Finished */
     uint8_t keys12[HB_KEYS12_MAX]; /* TLS 1.2: key block, until both sides switched */
     uint16_t client_version;       /* as the ClientHello had it (CT-03) */
     struct hb_buf message;         /* a handshake message that came in pieces */
@@ -177,6 +178,11 @@ struct hb_hs_row {
 
 #define HB_TO(state) (UINT64_C(1) << (state))
 _Static_assert(HB_NUM_STATES <= 64, "a row has a bit for each state");
+/* Those whose row is on a happening from outside. */
+#define HB_WAITING_STATES                                                                                    \
+    (HB_TO(HB_S13_SIGNING) | HB_TO(HB_S13_VERIFYING) | HB_TO(HB_S12_SIGNING) | HB_TO(HB_S12_VERIFYING) |     \
+     HB_TO(HB_S12_DECRYPTING) | HB_TO(HB_C13_VERIFYING) | HB_TO(HB_C13_SIGNING) | HB_TO(HB_C12_VERIFYING) |  \
+     HB_TO(HB_C12_SIGNING))
 
 extern const struct hb_hs_row hb_server_rows[], hb_server13_rows[], hb_server12_rows[];
 extern const size_t hb_num_server_rows, hb_num_server13_rows, hb_num_server12_rows;

@@ -59,9 +59,9 @@ void hb_kx12_keys(struct hb_tls *t)
     struct parts p = parts_of(suite);
 
     hb_keylog_master12(t);
-    hb_prf12(hb_hs_prf(t), hb_span(t->secrets.v12.master, HB_MASTER_LEN), "key expansion",
-             hb_span(hs->server_random, 32), hb_span(hs->client_random, 32), hs->keys12,
-             2 * (p.mac + p.key + p.iv));
+    hb_prf12_begin(&hs->master12, hb_hs_prf(t), hb_span(t->secrets.v12.master, HB_MASTER_LEN));
+    hb_prf12_of(&hs->master12, "key expansion", hb_span(hs->server_random, 32),
+                hb_span(hs->client_random, 32), hs->keys12, 2 * (p.mac + p.key + p.iv));
 }
 
 /* message: the ClientKeyExchange, which the extended master secret covers (RFC 7627 4) and the transcript
@@ -111,15 +111,13 @@ enum hb_code hb_kx12_install(struct hb_tls *t, struct hb_rec_dir *d, bool server
 
 void hb_kx12_verify_data(struct hb_tls *t, bool server, struct hb_span more, uint8_t dst[HB_VERIFY12_LEN])
 {
-    const struct hb_hash *hash = hb_hs_prf(t);
     struct hb_transcript copy = t->hs->transcript;
     uint8_t digest[HB_HASH_MAX];
 
     hb_transcript_add(&copy, more);
     hb_transcript_now(&copy, digest);
-    hb_prf12(hash, hb_span(t->secrets.v12.master, HB_MASTER_LEN),
-             server ? "server finished" : "client finished", hb_span(digest, hash->len), hb_span(NULL, 0),
-             dst, HB_VERIFY12_LEN);
+    hb_prf12_of(&t->hs->master12, server ? "server finished" : "client finished",
+                hb_span(digest, copy.hash->len), hb_span(NULL, 0), dst, HB_VERIFY12_LEN);
 }
 
 /* ---- premaster ---- */

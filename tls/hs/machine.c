@@ -95,9 +95,10 @@ bool hb_hs_expects(const struct hb_tls *t, unsigned msg)
 
 unsigned hb_hs_waits_for(const struct hb_tls *t)
 {
-    const struct hb_hs_row *row =
-        t->hs != NULL ? find_among(t->state, HB_MSG_SIGNED, HB_MSG_DECRYPTED) : NULL;
-
+    if (t->hs == NULL || (HB_TO(t->state) & HB_WAITING_STATES) == 0) { /* asked for every event */
+        return 0;
+    }
+    const struct hb_hs_row *row = find_among(t->state, HB_MSG_SIGNED, HB_MSG_DECRYPTED);
     return row != NULL ? row->on : 0;
 }
 

@@ -206,9 +206,8 @@ static void gather(uint8_t *dst, struct hb_rec_source *src, size_t len)
     }
 }
 
-/* Seals len bytes of content and in TLS 1.3 their type behind them, by way of the cache's place. Content
- * that lies in one piece is read where it lies, in whole blocks of every cipher; only the rest of it is
- * copied. */
+/* Seals len bytes of content and in TLS 1.3 their type behind them. Content that lies in one piece is read
+ * where it lies, in whole blocks of every cipher; only the rest of it is copied. */
 static void seal_body(const struct hb_rec_dir *d, struct hb_rec_cache *cache, const uint8_t *nonce,
                       struct hb_span aad, uint8_t *body, struct hb_rec_source *src, size_t len,
                       const uint8_t *inner_type)
@@ -226,12 +225,11 @@ static void seal_body(const struct hb_rec_dir *d, struct hb_rec_cache *cache, co
     } else {
         gather(body, src, direct);
     }
-    gather(cache->place + direct, src, len - direct);
+    gather(body + direct, src, len - direct);
     if (inner_type != NULL) {
-        cache->place[len++] = *inner_type;
+        body[len++] = *inner_type;
     }
-    d->suite->aead->seal_from(keyed(d, cache), nonce, aad, cache->place, from, direct, len);
-    memcpy(body, cache->place, len + HB_TAG_LEN);
+    d->suite->aead->seal_from(keyed(d, cache), nonce, aad, body, from, direct, len);
 }
 
 void hb_rec_seal(struct hb_rec_dir *d, struct hb_rec_cache *cache, uint8_t type, uint16_t record_version,

@@ -23,7 +23,7 @@ enum hb_record_type { HB_REC_CCS = 20, HB_REC_ALERT = 21, HB_REC_HANDSHAKE = 22,
 struct hb_rec_dir {
     const struct hb_suite *suite; /* NULL: plaintext */
     uint64_t seq;
-    uint64_t generation; /* names this key within its lane */
+    uint64_t generation;          /* names this key within its lane */
     struct hb_legacy_dir *legacy; /* owned; NULL for AEAD */
     uint8_t key[HB_KEY_MAX];
     uint8_t iv[HB_IV_LEN];
@@ -33,9 +33,6 @@ struct hb_rec_dir {
 struct hb_rec_cache {
     union hb_aead_ctx ctx;
     uint64_t generation; /* 0: nobody's */
-    /* Where records are sealed: a body behind a header of 5 bytes is not aligned, and Nettle takes longer over it
-     * than a copy does. Holds ciphertext only. */
-    uint8_t place[HB_REC_PLAIN_MAX + 64u] __attribute__((aligned(64)));
 };
 
 /* Forgets the key. */

@@ -244,64 +244,82 @@ static enum hb_code renegotiation_info(struct hb_cur ext, struct hb_offer *o)
 }
 
 /* clang-format off */
-static const struct {
-    uint16_t type;
-    enum hb_code (*parse)(struct hb_cur ext, struct hb_offer *o);
-} rows[] = {
-    {HB_EXT_SERVER_NAME,            server_name},
-    {HB_EXT_MAX_FRAGMENT_LENGTH,    max_fragment_length},
-    {HB_EXT_STATUS_REQUEST,         status_request},
-    {HB_EXT_SUPPORTED_GROUPS,       supported_groups},
-    {HB_EXT_EC_POINT_FORMATS,       ec_point_formats},
-    {HB_EXT_SIGNATURE_ALGORITHMS,   signature_algorithms},
-    {HB_EXT_ALPN,                   alpn},
-    {HB_EXT_ENCRYPT_THEN_MAC,       encrypt_then_mac},
-    {HB_EXT_SESSION_TICKET,         session_ticket},
-    {HB_EXT_PSK_MODES,              psk_modes},
-    {HB_EXT_COOKIE,                 cookie},
-    {HB_EXT_SIGNATURE_ALGORITHMS_CERT, signature_algorithms_cert},
-    {HB_EXT_EXTENDED_MASTER_SECRET, extended_master_secret},
-    {HB_EXT_RECORD_SIZE_LIMIT,      record_size_limit},
-    {HB_EXT_PRE_SHARED_KEY,         pre_shared_key},
-    {HB_EXT_EARLY_DATA,             early_data},
-    {HB_EXT_SUPPORTED_VERSIONS,     supported_versions},
-    {HB_EXT_OID_FILTERS,            oid_filters},
-    {HB_EXT_KEY_SHARE,              key_share},
-    {HB_EXT_RENEGOTIATION_INFO,     renegotiation_info},
+static enum hb_code (*const rows[])(struct hb_cur ext, struct hb_offer *o) = {
+    [HB_EXT_SERVER_NAME]            = server_name,
+    [HB_EXT_MAX_FRAGMENT_LENGTH]    = max_fragment_length,
+    [HB_EXT_STATUS_REQUEST]         = status_request,
+    [HB_EXT_SUPPORTED_GROUPS]       = supported_groups,
+    [HB_EXT_EC_POINT_FORMATS]       = ec_point_formats,
+    [HB_EXT_SIGNATURE_ALGORITHMS]   = signature_algorithms,
+    [HB_EXT_ALPN]                   = alpn,
+    [HB_EXT_ENCRYPT_THEN_MAC]       = encrypt_then_mac,
+    [HB_EXT_EXTENDED_MASTER_SECRET] = extended_master_secret,
+    [HB_EXT_RECORD_SIZE_LIMIT]      = record_size_limit,
+    [HB_EXT_SESSION_TICKET]         = session_ticket,
+    [HB_EXT_PRE_SHARED_KEY]         = pre_shared_key,
+    [HB_EXT_EARLY_DATA]             = early_data,
+    [HB_EXT_SUPPORTED_VERSIONS]     = supported_versions,
+    [HB_EXT_COOKIE]                 = cookie,
+    [HB_EXT_PSK_MODES]              = psk_modes,
+    [HB_EXT_OID_FILTERS]            = oid_filters,
+    [HB_EXT_SIGNATURE_ALGORITHMS_CERT] = signature_algorithms_cert,
+    [HB_EXT_KEY_SHARE]              = key_share,
 };
 /* clang-format on */
 
 static enum hb_code parse_extension(uint16_t type, struct hb_cur ext, struct hb_offer *o)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (rows[i].type == type) {
-            return rows[i].parse(ext, o);
+    if (type < sizeof rows / sizeof rows[0]) {
+        return rows[type] != NULL ? rows[type](ext, o) : HB_OK;
+    }
+    return type == HB_EXT_RENEGOTIATION_INFO ? renegotiation_info(ext, o) : HB_OK;
+}
+
+/* The types so far: a bit each for those that IANA has given out, one behind another for the rest. */
+struct seen {
+    uint64_t low;
+    uint16_t high[MAX_EXTENSIONS];
+    size_t num_high;
+};
+
+static bool seen_before(struct seen *seen, uint16_t type)
+{
+    if (type < 64) {
+        uint64_t bit = UINT64_C(1) << type;
+        bool before = (seen->low & bit) != 0;
+        seen->low |= bit;
+        return before;
+    }
+    for (size_t i = 0; i < seen->num_high; i++) {
+        if (seen->high[i] == type) {
+            return true;
         }
     }
-    return HB_OK;
+    if (seen->num_high < MAX_EXTENSIONS) {
+        seen->high[seen->num_high++] = type;
+    }
+    return false;
 }
 
 static enum hb_code parse_extensions(struct hb_cur list, struct hb_offer *o)
 {
-    uint16_t seen[MAX_EXTENSIONS];
-    size_t num = 0;
+    struct seen seen;
 
-    while (hb_cur_left(&list) > 0) {
+    seen.low = 0;
+    seen.num_high = 0;
+    for (unsigned num = 0; hb_cur_left(&list) > 0; num++) {
         uint16_t type = hb_cur_u16(&list);
         struct hb_cur ext = hb_cur_vec16(&list);
         if (!hb_cur_ok(&list)) {
             return HB_E_TLS_DECODE;
         }
-        for (size_t i = 0; i < num; i++) {
-            if (seen[i] == type) {
-                return HB_E_TLS_DUPLICATE_EXTENSION;
-            }
+        if (seen_before(&seen, type)) {
+            return HB_E_TLS_DUPLICATE_EXTENSION;
         }
         if (o->has_psk) { /* pre_shared_key must be the last one (RFC 8446 4.2.11) */
             return HB_E_TLS_ILLEGAL;
         }
         if (num < MAX_EXTENSIONS) {
-            seen[num++] = type;
             HB_TRY(parse_extension(type, ext, o));
         }
     }

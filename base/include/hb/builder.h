@@ -22,9 +22,17 @@ struct hb_bld_mark {
 };
 
 struct hb_bld hb_bld(void *p, size_t cap);
-bool hb_bld_ok(const struct hb_bld *b);
+static inline bool hb_bld_ok(const struct hb_bld *b)
+{
+    return !b->failed;
+}
+
 /* Bytes that still fit; 0 once failed. */
-size_t hb_bld_room(const struct hb_bld *b);
+static inline size_t hb_bld_room(const struct hb_bld *b)
+{
+    return b->failed ? 0 : b->cap - b->len;
+}
+
 /* What was written so far, borrowed. */
 struct hb_span hb_bld_span(const struct hb_bld *b);
 /* Empties it and forgets a failure; the memory stays. */
@@ -38,7 +46,16 @@ void hb_bld_u64(struct hb_bld *b, uint64_t v);
 void hb_bld_put(struct hb_bld *b, struct hb_span s);
 void hb_bld_str(struct hb_bld *b, const char *s);
 /* Claims n bytes to be filled by the caller; NULL (and failed) if they do not fit. */
-uint8_t *hb_bld_claim(struct hb_bld *b, size_t n);
+static inline uint8_t *hb_bld_claim(struct hb_bld *b, size_t n)
+{
+    if (n > hb_bld_room(b)) {
+        b->failed = true;
+        return NULL;
+    }
+    uint8_t *at = b->p + b->len;
+    b->len += n;
+    return at;
+}
 
 struct hb_bld_mark hb_bld_open8(struct hb_bld *b);
 struct hb_bld_mark hb_bld_open16(struct hb_bld *b);

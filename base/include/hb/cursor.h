@@ -17,13 +17,29 @@ struct hb_cur {
 
 struct hb_cur hb_cur(struct hb_span s);
 /* Bytes left; 0 once failed. */
-size_t hb_cur_left(const struct hb_cur *c);
+static inline size_t hb_cur_left(const struct hb_cur *c)
+{
+    return (size_t)(c->end - c->p);
+}
+
 /* True if no read failed so far (bytes may be left). */
-bool hb_cur_ok(const struct hb_cur *c);
+static inline bool hb_cur_ok(const struct hb_cur *c)
+{
+    return !c->failed;
+}
+
 /* True if no read failed and nothing is left: too short, too long and trailing bytes are all "false". */
-bool hb_cur_end(const struct hb_cur *c);
+static inline bool hb_cur_end(const struct hb_cur *c)
+{
+    return !c->failed && c->p == c->end;
+}
+
 /* Marks the cursor failed: for a parser that found nonsense inside. */
-void hb_cur_fail(struct hb_cur *c);
+static inline void hb_cur_fail(struct hb_cur *c)
+{
+    c->failed = true;
+    c->p = c->end;
+}
 
 /* Big-endian integers. */
 uint8_t hb_cur_u8(struct hb_cur *c);
@@ -33,9 +49,23 @@ uint32_t hb_cur_u32(struct hb_cur *c);
 uint64_t hb_cur_u64(struct hb_cur *c);
 
 /* The next n bytes, borrowed from the same memory; empty and failed if fewer are left. */
-struct hb_span hb_cur_take(struct hb_cur *c, size_t n);
+static inline struct hb_span hb_cur_take(struct hb_cur *c, size_t n)
+{
+    if (c->failed || n > hb_cur_left(c)) {
+        hb_cur_fail(c);
+        return hb_span(NULL, 0);
+    }
+    struct hb_span s = hb_span(c->p, n);
+    c->p += n;
+    return s;
+}
+
 /* Everything left. */
-struct hb_span hb_cur_rest(struct hb_cur *c);
+static inline struct hb_span hb_cur_rest(struct hb_cur *c)
+{
+    return hb_cur_take(c, hb_cur_left(c));
+}
+
 /* A vector with a length of one, two or three bytes before it, as a cursor of its own. If it does not
  * fit, both cursors are failed. */
 struct hb_cur hb_cur_vec8(struct hb_cur *c);

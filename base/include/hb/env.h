@@ -17,7 +17,7 @@ struct hb_env {
     void (*random)(void *ctx, size_t len, uint8_t *dst);
     uint64_t (*wall)(void *ctx); /* seconds since 1970-01-01T00:00:00Z */
     uint64_t (*mono)(void *ctx); /* milliseconds, never goes back */
-    /* len zeroed bytes, or NULL. */
+    /* len zeroed bytes, aligned as malloc's, or NULL. */
     void *(*alloc)(void *ctx, size_t len);
     /* Wipes and gives back what alloc gave; len is the same number. p may be NULL. */
     void (*release)(void *ctx, void *p, size_t len);

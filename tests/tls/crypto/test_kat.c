@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "../../bench/nettle_end.h"
 #include "crypto/group.h"
 #include "testenv.h"
 #include "vectors.h"
@@ -86,6 +87,44 @@ static void aead(void **state)
     (void)state;
     over("aes_gcm.txt", 133, aead_case, NULL);
     over("chacha20_poly1305.txt", 316, aead_case, (void *)(uintptr_t)&hb_chacha20_poly1305);
+}
+
+/* Lengths around every block and the key stream's piece, wherever source and destination lie, beside Nettle's
+ * own functions on aligned memory (NET-01). */
+static void aead_anywhere(void **state)
+{
+    static const struct hb_aead *const aeads[] = {&hb_aes128_gcm, &hb_aes256_gcm, &hb_chacha20_poly1305};
+    static const size_t lens[] = {0,    1,    15,   16,   17,   63,   64,   65,   2047,
+                                  2048, 4095, 4096, 4097, 4111, 8192, 8207, 16384};
+    static const uint8_t zeros[32];
+    static uint8_t plain[16384 + 16];
+    static uint8_t want[16384 + 16];
+    static uint8_t got[16384 + 32];
+    static union hb_aead_ctx c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof plain; i++) {
+        plain[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    for (size_t a = 0; a < 3; a++) {
+        aeads[a]->set_key(&c, plain);
+        for (size_t k = 0; k < sizeof lens / sizeof lens[0]; k++) {
+            size_t len = lens[k];
+            size_t direct = len & ~(size_t)63;
+            for (unsigned at = 0; at < 16; at++) {
+                uint8_t *dst = got + at;
+                const uint8_t *src = plain + (at * 5) % 16;
+                nettle_seal(aeads[a], &c, want, src, len);
+                memcpy(dst + direct, src + direct, len - direct);
+                aeads[a]->seal_from(&c, zeros, hb_span(zeros, 5), dst, src, direct, len);
+                assert_memory_equal(dst, want, len + HB_TAG_LEN);
+                assert_true(aeads[a]->open(&c, zeros, hb_span(zeros, 5), dst, dst, len));
+                assert_memory_equal(dst, src, len);
+                aeads[a]->seal(&c, zeros, hb_span(zeros, 5), dst, src, len);
+                assert_memory_equal(dst, want, len + HB_TAG_LEN);
+            }
+        }
+    }
 }
 
 static bool kex_case(const struct vector *v, void *ctx)
@@ -321,10 +360,11 @@ static void empty_digests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ffdhe_range),  cmocka_unit_test(aead),
-        cmocka_unit_test(key_exchange), cmocka_unit_test(both_sides_agree),
-        cmocka_unit_test(signatures),   cmocka_unit_test(key_derivation),
-        cmocka_unit_test(sha2),         cmocka_unit_test(empty_digests),
+        cmocka_unit_test(ffdhe_range),   cmocka_unit_test(aead),
+        cmocka_unit_test(key_exchange),  cmocka_unit_test(both_sides_agree),
+        cmocka_unit_test(signatures),    cmocka_unit_test(key_derivation),
+        cmocka_unit_test(sha2),          cmocka_unit_test(empty_digests),
+        cmocka_unit_test(aead_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
