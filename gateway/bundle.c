@@ -78,7 +78,8 @@ const struct gw_answer *gw_bundle_find(const struct gw_bundle *b, enum gw_source
 static struct gw_answer *add(struct gw_bundle *b, enum gw_source_kind kind, struct hb_span name, int status,
                              struct hb_span bytes)
 {
-    if (b->num == GW_ANSWERS_MAX || b->total + name.len + bytes.len > GW_BUNDLE_MAX) {
+    if (b->num == GW_ANSWERS_MAX || name.len > UINT16_MAX ||
+        b->total + name.len + bytes.len > GW_BUNDLE_MAX) {
         return NULL;
     }
     struct gw_answer *a = &b->answers[b->num];
@@ -235,6 +236,7 @@ static void put_without_keys(struct hb_bld *b, struct hb_span text)
         struct hb_span rest = last != NULL ? hb_span_skip(block, (size_t)(last - block.p)) : hb_span(NULL, 0);
         const uint8_t *next = rest.len > 0 ? memchr(rest.p, '\n', rest.len) : NULL;
         text = next != NULL ? hb_span_skip(rest, (size_t)(next - rest.p) + 1) : hb_span(NULL, 0);
+        hb_bld_u8(b, '\n'); /* what stood around it must not become a line that begins a key */
     }
 }
 

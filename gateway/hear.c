@@ -62,14 +62,15 @@ static void take_message(struct gw_supervisor *sv, struct gw_proc *p)
 
     if (m->type == GW_MSG_READY && p->role == GW_ROLE_WORKER) {
         p->generation = hb_cur_u32(&m->body);
-        p->ready = true;
+        p->ready = hb_cur_end(&m->body);
         if (!sv->was_ready) {
             gw_service_tell("READY=1");
         }
         sv->was_ready = true;
         gw_order_reloaded(sv);
     } else if (m->type == GW_MSG_OLDEST && p->role == GW_ROLE_WORKER) {
-        p->oldest = hb_cur_u32(&m->body);
+        uint32_t oldest = hb_cur_u32(&m->body);
+        p->oldest = hb_cur_end(&m->body) ? oldest : p->oldest;
         gw_reload_forget(sv);
     } else if (m->type == GW_MSG_DIAL && p->role == GW_ROLE_WORKER) {
         dial(sv, p);

@@ -35,7 +35,7 @@ enum gw_msg {
     GW_MSG_STOP,      /* at once */
     GW_MSG_READY,     /* u32 generation: it is in force here */
     GW_MSG_OLDEST,    /* u32 generation: the oldest one that a session still uses */
-    GW_MSG_KEYS,      /* u32 generation; fd: its private keys (keeper.h) */
+    GW_MSG_KEYS,      /* u32 generation; fd: its private keys (keyring.h) */
     GW_MSG_PEER,      /* u16 worker; fd: socket to it; the one before is dead */
     GW_MSG_FORGET,    /* u32 generation: older ones are not used any more */
     GW_MSG_SIGN,      /* u32 number, u64 key, u16 scheme, vec16 input */

@@ -7,19 +7,11 @@
 #ifndef GW_KEEPER_H
 #define GW_KEEPER_H
 
-#include "conf.h"
-#include "bundle.h"
-
 /* Operations a second for one worker, over a second's length. */
 #define GW_KEEPER_RATE 5000u
 /* Requests of one worker that are under way at a time: both directions of a socket hold them and their
  * answers. */
 #define GW_KEEPER_PENDING 64u
-/* Generations of keys kept beside the newest. */
-#define GW_KEEPER_GENERATIONS 32u
-
-/* The private keys of b as bytes for GW_MSG_KEYS (wipe and free() them); NULL: out of memory. */
-uint8_t *gw_keeper_pack(const struct gw_bundle *b, size_t *len);
 /* The process, from its first message on. Returns its exit code. */
 int gw_keeper_run(int supervisor);
 

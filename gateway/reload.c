@@ -69,7 +69,7 @@ bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker)
 static bool give_keys(const struct gw_snapshot *snap, struct gw_proc *keeper)
 {
     size_t len = 0;
-    uint8_t *bytes = gw_keeper_pack(snap->bundle, &len);
+    uint8_t *bytes = gw_keyring_pack(snap->bundle, &len);
     bool good = bytes != NULL &&
                 send_memory(keeper->sock, GW_MSG_KEYS, snap->generation, hb_span(bytes, len), NULL, 0);
 

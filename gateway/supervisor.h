@@ -16,7 +16,7 @@
 
 #include "child.h"
 #include "ipc.h"
-#include "keeper.h"
+#include "keyring.h"
 #include "loader.h"
 #include "ports.h"
 #include "query.h"

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "ipc.h"
 #include "keeper.h"
+#include "keyring.h"
 #include "source.h"
 
 static struct gw_ipc_in in;
@@ -123,7 +124,7 @@ static void send_keys(const struct keeper *k, uint32_t generation, const char *a
         assert_non_null(gw_bundle_add(bundle, GW_SRC_KEY, hb_span_str(names[i]), 0, hb_span_str(pem)));
         free(pem);
     }
-    uint8_t *bytes = gw_keeper_pack(bundle, &len);
+    uint8_t *bytes = gw_keyring_pack(bundle, &len);
     int fd = gw_ipc_memory(hb_span(bytes, len));
     hb_bld_u32(&body, generation);
     assert_true(gw_ipc_send(k->supervisor, GW_MSG_KEYS, hb_bld_span(&body), &fd, 1));
