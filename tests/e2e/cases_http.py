@@ -203,7 +203,7 @@ def http_upgrade_on_both_legs(w, server, port):
             equal((code, out), (0, b'GET /tls \n'), f'curl: {err!r}')
             seen = [(verb, path) for verb, path, _ in server.seen]
             equal(seen, [('OPTIONS', '*'), ('OPTIONS', '*'), ('POST', '/form'), ('OPTIONS', '*'), ('GET', '/tls')], 'requests')
-            equal([e['proto'] for e in inner.events('session.end') if e['bytes_in'] > 0], ['http', 'http'], 'both links')
+            equal([inner.session(i)['alpn'] for i in (1, 2)], ['http/1.1', 'http/1.1'], 'both links')
         # Python's server does not know Upgrade: nothing of the client's goes on in clear
         with Gateway(w, [('https', f'http+starttls://127.0.0.1:{port}')], *trust) as g:
             c = Line(g.port('https'))
