@@ -30,7 +30,7 @@ static const struct hb_tagged_texts texts = {
     .mechanism = "%t NO \"Authentication mechanism not supported\"",
     .not_yours = "%t NO \"The certificate is for another identity\"",
     .cancelled = "%t BAD \"Authentication cancelled\"",
-    .no_base64 = "%t BAD \"Not a quoted string\"",
+    .no_base64 = "%t BAD \"Not a string\"",
 };
 
 /* ---- the greeting ---- */
@@ -194,7 +194,7 @@ static struct hb_span mechanism(struct hb_span args)
     return hb_take_string(&args, &raw, &value) && hb_plain_word(value) ? value : hb_span(NULL, 0);
 }
 
-/* One quoted string, without escapes: no identity of ours needs any. */
+/* One quoted string, without escapes: no identity of ours needs any. (A literal: tagged_external.c.) */
 static enum hb_external_verdict judge(struct hb_proto_session *s, struct hb_span response)
 {
     struct hb_span raw;

@@ -59,7 +59,7 @@ static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap
     }
     return !hb_span_is(cap, "STARTTLS") && !hb_span_is(cap, "LOGINDISABLED") &&
            !hb_span_is(cap, "LOGIN-REFERRALS") && !hb_span_is(cap, "MAILBOX-REFERRALS") &&
-           !hb_span_is(cap, "XCLIENT");
+           !hb_span_is(cap, "XCLIENT") && !(hb_span_is(cap, "UNAUTHENTICATE") && hb_tagged_looks_on(s));
 }
 
 /* The list behind "CAPABILITY ", edited for the present state (IMAP-14, IMAP-15, IMAP-16). */
@@ -218,6 +218,7 @@ static const struct hb_tagged_verb verbs[] = {
     { "IDLE",         HB_CMD_IDLE,                          NULL,             NULL },
     { "COMPRESS",     HB_CMD_NEVER,                         NULL,             NULL },
     { "XCLIENT",      HB_CMD_NEVER,                         NULL,             NULL },
+    { "UNAUTHENTICATE", HB_CMD_UNAUTHENTICATE,              NULL,             NULL },
 };
 /* clang-format on */
 
@@ -282,6 +283,7 @@ static const struct hb_tagged_dialect dialect = {
     .judge = hb_external_judge,
     .answer = answer,
     .status_is_text = true,
+    .unauthenticates = true,
     .greeting = greeting,
     .pass = pass,
 };

@@ -38,6 +38,7 @@ struct hb_tagged_state {
     uint8_t tail[24];         /* end of a long backend line that passes in pieces */
     uint8_t tail_len;
     uint8_t refusal;            /* what to answer when a refused command is over */
+    uint8_t tag_len;            /* of the tag in `saved`, before a response */
     bool continues : 1;         /* the rest of a command follows a literal */
     bool forward : 1;           /* this command goes to the backend (else it is dropped) */
     bool asked : 1;             /* the client does not wait for the "+": it is for us (SEC-05) */
@@ -45,6 +46,7 @@ struct hb_tagged_state {
     bool exchange : 1;          /* AUTHENTICATE or IDLE: one client line for each "+" */
     bool line_due : 1;          /* the "+" came */
     bool backend_continues : 1; /* the backend's line goes on behind a literal */
+    bool response : 1;          /* the literal under way is the response to EXTERNAL */
     bool streaming : 1;         /* a backend line too long to keep passes as it comes */
 };
 

@@ -14,20 +14,8 @@
 #define LITERAL_BEFORE_LOGIN 65536u /* GEN-18 */
 #define LOGIN_COMMAND        "LOGIN command"
 #define EXCHANGE_LINE        12288u
+#define LINE_AFTER_LOGIN     65535u      /* sets of messages may be long */
 #define PLUS_LITERAL_CRLF    0x2b7d0d0au /* "+}" and the end of the line */
-
-enum refusal {
-    REFUSE_NOTHING,
-    REFUSE_REQUIRED_AUTH,
-    REFUSE_REQUIRED,
-    REFUSE_ARGUMENTS,
-    REFUSE_UNKNOWN,
-    REFUSE_TOO_MANY_ARGUMENTS,
-    REFUSE_MECHANISM,
-    REFUSE_CANCELLED,
-    REFUSE_NOT_YOURS,
-    REFUSE_NO_BASE64
-};
 
 static struct hb_tagged_state *state(struct hb_proto_session *s)
 {
@@ -36,38 +24,38 @@ static struct hb_tagged_state *state(struct hb_proto_session *s)
 
 /* ---- what is said ---- */
 
-static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum refusal why)
+static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum hb_tagged_refusal why)
 {
     const struct hb_tagged_texts *t = s->row->dialect->texts;
 
     switch (why) {
-    case REFUSE_NOTHING:
+    case HB_REFUSE_NOTHING:
         return HB_UNIT_NEXT;
-    case REFUSE_REQUIRED_AUTH:
+    case HB_REFUSE_REQUIRED_AUTH:
         hb_say(s, tag, t->required_auth);
         return hb_bad_command(s);
-    case REFUSE_REQUIRED:
+    case HB_REFUSE_REQUIRED:
         hb_say(s, tag, t->required);
         return hb_bad_command(s);
-    case REFUSE_ARGUMENTS:
+    case HB_REFUSE_ARGUMENTS:
         hb_say(s, tag, t->takes_no_arguments);
         return hb_bad_command(s);
-    case REFUSE_UNKNOWN:
+    case HB_REFUSE_UNKNOWN:
         hb_say(s, tag, t->unknown);
         return hb_bad_command(s);
-    case REFUSE_TOO_MANY_ARGUMENTS:
+    case HB_REFUSE_TOO_MANY_ARGUMENTS:
         hb_say(s, tag, t->too_many_arguments);
         return hb_bad_command(s);
-    case REFUSE_MECHANISM:
+    case HB_REFUSE_MECHANISM:
         hb_say(s, tag, t->mechanism);
         return hb_bad_command(s);
-    case REFUSE_CANCELLED:
+    case HB_REFUSE_CANCELLED:
         hb_say(s, tag, t->cancelled);
         return hb_bad_command(s);
-    case REFUSE_NOT_YOURS:
+    case HB_REFUSE_NOT_YOURS:
         hb_say(s, tag, t->not_yours);
         return hb_bad_command(s);
-    case REFUSE_NO_BASE64:
+    case HB_REFUSE_NO_RESPONSE:
         hb_say(s, tag, t->no_base64);
         return hb_bad_command(s);
     }
@@ -138,11 +126,11 @@ bool hb_tagged_needs_line(const struct hb_proto_session *s)
 static enum hb_unit end_command(struct hb_proto_session *s)
 {
     struct hb_tagged_state *t = state(s);
-    enum refusal why = (enum refusal)t->refusal;
+    enum hb_tagged_refusal why = (enum hb_tagged_refusal)t->refusal;
 
     t->continues = false;
-    t->refusal = REFUSE_NOTHING;
-    enum hb_unit unit = why != REFUSE_NOTHING ? refuse(s, hb_buf_span(&s->saved), why) : HB_UNIT_NEXT;
+    t->refusal = HB_REFUSE_NOTHING;
+    enum hb_unit unit = why != HB_REFUSE_NOTHING ? refuse(s, hb_buf_span(&s->saved), why) : HB_UNIT_NEXT;
     hb_buf_clear(&s->saved, s->env);
     return unit;
 }
@@ -185,9 +173,8 @@ static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
     return size > LITERAL_BEFORE_LOGIN && !s->authenticated ? no_literal(s) : HB_UNIT_NEXT;
 }
 
-/* Refuses now, or when the command's literals are over. */
-static enum hb_unit refuse_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
-                                   enum refusal why)
+enum hb_unit hb_tagged_refuse_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                      enum hb_tagged_refusal why)
 {
     state(s)->forward = false;
     state(s)->refusal = (uint8_t)why;
@@ -253,7 +240,7 @@ static enum hb_unit starttls(struct hb_proto_session *s, struct hb_span tag, str
     } else if (!s->set->starttls_offered) {
         answer = t->unknown;
     } else if (args) {
-        return refuse_command(s, tag, line, REFUSE_ARGUMENTS);
+        return hb_tagged_refuse_command(s, tag, line, HB_REFUSE_ARGUMENTS);
     } else if (!s->set->tls_usable) {
         answer = t->temporary;
     }
@@ -289,76 +276,24 @@ static enum hb_tagged_kind kind_of(unsigned flags)
     return (flags & HB_CMD_CREDENTIALS) != 0 ? HB_KIND_LOGIN : HB_KIND_OTHER;
 }
 
-/* ---- EXTERNAL ---- */
-
-/* The response is here; what it is worth. `line` may announce a literal, which no response of ours is. */
-static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
-                                      struct hb_span response)
-{
-    static const enum refusal refusals[] = {[HB_EXT_YES] = REFUSE_NOTHING,
-                                            [HB_EXT_NO] = REFUSE_NOT_YOURS,
-                                            [HB_EXT_CANCELLED] = REFUSE_CANCELLED,
-                                            [HB_EXT_SYNTAX] = REFUSE_NO_BASE64};
-    const struct hb_tagged_dialect *d = s->row->dialect;
-    enum refusal why = refusals[d->judge(s, response)];
-
-    s->external = HB_EXT_NONE;
-    state(s)->exchange = state(s)->line_due = false;
-    if (why != REFUSE_NOTHING) {
-        return refuse_command(s, tag, line, why);
-    }
-    state(s)->exchange = true;
-    return hb_external_forward(s, HB_KIND_EXCHANGE, tag, d->plain);
-}
-
-/* The line we asked for; the tag was kept. */
-static enum hb_unit external_line(struct hb_proto_session *s, struct hb_span line)
-{
-    uint8_t tag[255];
-    struct hb_span kept = hb_buf_span(&s->saved);
-    size_t len = kept.len;
-
-    HB_INVARIANT(len <= sizeof tag);
-    memcpy(tag, kept.p, len);
-    hb_buf_clear(&s->saved, s->env);
-    return external_response(s, hb_span(tag, len), line, line);
-}
-
-/* AUTHENTICATE EXTERNAL [response], answered here: nothing of it goes to the backend. */
-static enum hb_unit external(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
-                             struct hb_span response, bool has_response)
-{
-    if (s->queue.num > 0 || hb_tagged_busy(s)) {
-        return HB_UNIT_WAIT; /* what we say stands behind every earlier answer */
-    }
-    if (has_response) {
-        return external_response(s, tag, line, response);
-    }
-    if (hb_buf_add(&s->saved, s->env, tag) != HB_OK) {
-        return hb_end(s, HB_E_NO_MEMORY);
-    }
-    s->external = HB_EXT_ASKED;
-    state(s)->exchange = state(s)->line_due = true;
-    hb_say(s, tag, s->row->dialect->ask);
-    return HB_UNIT_NEXT;
-}
+/* ---- policy ---- */
 
 /* AUTHENTICATE: not in clear what needs TLS, and never the identity that the backend knows us by (SASL-02).
  */
-static enum refusal judge_mechanism(struct hb_proto_session *s, struct hb_span mech)
+static enum hb_tagged_refusal judge_mechanism(struct hb_proto_session *s, struct hb_span mech)
 {
     bool hidden = hb_hide_passwords(s) && (mech.len == 0 || hb_mech_plain(mech));
 
     if (hidden || (!s->secured && hb_mech_layered(mech))) {
-        return REFUSE_REQUIRED_AUTH;
+        return HB_REFUSE_REQUIRED_AUTH;
     }
     bool external = hb_span_is(mech, "EXTERNAL");
-    return mech.len == 0 || (external && !hb_external_known(s)) ? REFUSE_MECHANISM : REFUSE_NOTHING;
+    return mech.len == 0 || (external && !hb_external_known(s)) ? HB_REFUSE_MECHANISM : HB_REFUSE_NOTHING;
 }
 
 /* Decides what becomes of a command; the one place where policy is looked at. */
-static enum refusal judge(struct hb_proto_session *s, const struct hb_tagged_verb *v, struct hb_span verb,
-                          struct hb_span args, bool has_args)
+static enum hb_tagged_refusal judge(struct hb_proto_session *s, const struct hb_tagged_verb *v,
+                                    struct hb_span verb, struct hb_span args, bool has_args)
 {
     const struct hb_tagged_dialect *d = s->row->dialect;
     unsigned flags = v != NULL ? v->flags : 0;
@@ -367,20 +302,26 @@ static enum refusal judge(struct hb_proto_session *s, const struct hb_tagged_ver
         bool local = (flags & (HB_CMD_LOCAL_CLEAR | HB_CMD_LOCAL_ALWAYS)) != 0;
         bool login = (flags & (HB_CMD_CREDENTIALS | HB_CMD_AUTHENTICATE)) != 0;
         if (local) {
-            return has_args && (flags & HB_CMD_NO_ARGS) != 0 ? REFUSE_TOO_MANY_ARGUMENTS : REFUSE_NOTHING;
+            return has_args && (flags & HB_CMD_NO_ARGS) != 0 ? HB_REFUSE_TOO_MANY_ARGUMENTS
+                                                             : HB_REFUSE_NOTHING;
         }
-        return login ? REFUSE_REQUIRED_AUTH : REFUSE_REQUIRED;
+        return login ? HB_REFUSE_REQUIRED_AUTH : HB_REFUSE_REQUIRED;
     }
-    if ((!s->authenticated || !s->secured) && ((flags & HB_CMD_NEVER) != 0 || d->never(verb))) {
-        return REFUSE_UNKNOWN;
+    bool looking = !s->authenticated || !s->secured || hb_tagged_looks_on(s);
+    if (looking && ((flags & HB_CMD_NEVER) != 0 || d->never(verb))) {
+        return HB_REFUSE_UNKNOWN;
+    }
+    if ((flags & HB_CMD_UNAUTHENTICATE) != 0 && hb_tagged_looks_on(s)) {
+        return HB_REFUSE_UNKNOWN;
     }
     if (v == NULL && !hb_plain_word(verb)) {
-        return REFUSE_UNKNOWN; /* "LOGIN<tab>": a lenient backend might see a command that we do not */
+        return HB_REFUSE_UNKNOWN; /* "LOGIN<tab>": a lenient backend might see a command that we do not */
     }
     if ((flags & HB_CMD_AUTHENTICATE) != 0) {
         return judge_mechanism(s, d->mechanism(args));
     }
-    return hb_hide_passwords(s) && (flags & HB_CMD_CREDENTIALS) != 0 ? REFUSE_REQUIRED_AUTH : REFUSE_NOTHING;
+    return hb_hide_passwords(s) && (flags & HB_CMD_CREDENTIALS) != 0 ? HB_REFUSE_REQUIRED_AUTH
+                                                                     : HB_REFUSE_NOTHING;
 }
 
 static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
@@ -393,17 +334,17 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     bool has_args = tag.len + 1 + verb.len < line.len; /* a blank behind the verb counts (IMAP-10) */
     const struct hb_tagged_verb *v = valid ? find_verb(d, verb) : NULL;
     unsigned flags = v != NULL ? v->flags : 0;
-    enum refusal why = valid ? judge(s, v, verb, rest, has_args) : REFUSE_NOTHING;
+    enum hb_tagged_refusal why = valid ? judge(s, v, verb, rest, has_args) : HB_REFUSE_NOTHING;
     bool here = hb_before_tls(s) || (!s->secured && (flags & HB_CMD_LOCAL_ALWAYS) != 0) ||
                 (v != NULL && d->refuse_args(s, v, rest));
 
-    if (valid && why == REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
+    if (valid && why == HB_REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
         if ((flags & HB_CMD_AUTHENTICATE) != 0) {
             struct hb_span mech = d->mechanism(rest);
             if (hb_span_is(mech, "EXTERNAL") && hb_external_added(s)) {
                 struct hb_span behind = rest;
                 (void)hb_word(&behind);
-                return external(s, tag, line, behind, memchr(rest.p, ' ', rest.len) != NULL);
+                return hb_tagged_external(s, tag, line, behind, memchr(rest.p, ' ', rest.len) != NULL);
             }
             hb_login_begins(s, mech);
         }
@@ -420,18 +361,18 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
     if ((flags & HB_CMD_STARTTLS) != 0) {
         return starttls(s, tag, line, has_args);
     }
-    if (why == REFUSE_REQUIRED_AUTH) {
+    if (why == HB_REFUSE_REQUIRED_AUTH) {
         bool exchange = (flags & HB_CMD_AUTHENTICATE) != 0;
         hb_login_refused(s, exchange ? d->mechanism(rest) : hb_span_str(LOGIN_COMMAND));
     }
-    if (why != REFUSE_NOTHING) {
-        return refuse_command(s, tag, line, why);
+    if (why != HB_REFUSE_NOTHING) {
+        return hb_tagged_refuse_command(s, tag, line, why);
     }
     enum hb_unit unit = answer_here(s, v, tag, rest);
     return unit != HB_UNIT_NEXT ? unit : after_line(s, line);
 }
 
-/* Octets of a literal: forwarded as they are, or dropped. */
+/* Octets of a literal: forwarded as they are, kept as a response, or dropped. */
 static enum hb_unit literal(struct hb_proto_session *s, struct hb_span *in)
 {
     struct hb_tagged_state *t = state(s);
@@ -440,6 +381,9 @@ static enum hb_unit literal(struct hb_proto_session *s, struct hb_span *in)
 
     if (part.len == 0) {
         return HB_UNIT_MORE;
+    }
+    if (t->response && hb_buf_add(&s->saved, s->env, part) != HB_OK) {
+        return hb_end(s, HB_E_NO_MEMORY);
     }
     if (t->forward) {
         hb_to_backend(s, part);
@@ -461,12 +405,16 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
     if (t->await_literal || refusal_due || (t->exchange && !t->line_due && !t->continues)) {
         return in->len > 0 || s->client.ready ? HB_UNIT_WAIT : HB_UNIT_MORE;
     }
-    size_t max = t->exchange ? EXCHANGE_LINE : s->row->dialect->max_line;
+    size_t max = t->exchange        ? EXCHANGE_LINE
+                 : s->authenticated ? LINE_AFTER_LOGIN
+                                    : s->row->dialect->max_line;
     enum hb_unit unit = hb_client_line(s, in, max, &line);
     if (unit != HB_UNIT_NEXT) {
         return unit;
     }
-    if (t->continues) {
+    if (t->response) {
+        unit = hb_tagged_external_over(s, line);
+    } else if (t->continues) {
         if (t->forward) {
             forward_line(s, line);
         }
@@ -474,7 +422,7 @@ enum hb_unit hb_tagged_client(struct hb_proto_session *s, struct hb_span *in)
     } else if (t->exchange) { /* SASL data, or DONE: never a command (IMAP-08) */
         t->line_due = false;
         if (s->external == HB_EXT_ASKED) {
-            unit = external_line(s, line);
+            unit = hb_tagged_external_line(s, line);
         } else if (s->row->dialect->exchange_literals) {
             forward_line(s, line);
             unit = after_line(s, line);

@@ -18,8 +18,22 @@ enum {
     HB_CMD_IDLE = 16,        /* likewise: "+", then one line */
     HB_CMD_NEVER = 32,       /* refused as unknown before login */
     HB_CMD_LOGOUT = 64,
-    HB_CMD_LOCAL_ALWAYS = 128, /* answered here in clear, whether TLS is required or not */
-    HB_CMD_NO_ARGS = 256       /* arguments are refused where it is answered here */
+    HB_CMD_LOCAL_ALWAYS = 128,  /* answered here in clear, whether TLS is required or not */
+    HB_CMD_NO_ARGS = 256,       /* arguments are refused where it is answered here */
+    HB_CMD_UNAUTHENTICATE = 512 /* takes the session back to before login (RFC 8437) */
+};
+
+enum hb_tagged_refusal {
+    HB_REFUSE_NOTHING,
+    HB_REFUSE_REQUIRED_AUTH,
+    HB_REFUSE_REQUIRED,
+    HB_REFUSE_ARGUMENTS,
+    HB_REFUSE_UNKNOWN,
+    HB_REFUSE_TOO_MANY_ARGUMENTS,
+    HB_REFUSE_MECHANISM,
+    HB_REFUSE_CANCELLED,
+    HB_REFUSE_NOT_YOURS,
+    HB_REFUSE_NO_RESPONSE
 };
 
 /* What a forwarded command is to the one who reads its answer. */
@@ -63,8 +77,9 @@ struct hb_tagged_dialect {
     void (*answer)(struct hb_proto_session *s);
     /* The backend's greeting, whole; says what the client shall see. */
     enum hb_unit (*greeting)(struct hb_proto_session *s, struct hb_span line);
-    bool status_is_text; /* OK, NO, BAD, BYE, PREAUTH and "+" end with words for people: never with a literal
-                          */
+    bool status_is_text;  /* OK, NO, BAD, BYE, PREAUTH and "+" end with words for people: never with a literal
+                           */
+    bool unauthenticates; /* a session may go back to before login */
     bool greeting_literals; /* the greeting may hold literals: wait for all of it */
     /* A backend line (not one behind a literal), to be edited for the client. */
     void (*pass)(struct hb_proto_session *s, struct hb_span line);
@@ -78,5 +93,22 @@ void hb_tagged_too_long(struct hb_proto_session *s, struct hb_span head);
 bool hb_tagged_busy(const struct hb_proto_session *s);
 /* True if the stream cannot go on without the line that was too long. */
 bool hb_tagged_needs_line(const struct hb_proto_session *s);
+
+/* True where nobody stops looking at login: our link to the backend shows who we are, and a client that went
+ * back to before login could be taken for us (SASL-02). */
+bool hb_tagged_looks_on(const struct hb_proto_session *s);
+
+/* ---- between tagged.c and tagged_external.c ---- */
+
+/* Refuses now, or when the command's literals are over. */
+enum hb_unit hb_tagged_refuse_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                      enum hb_tagged_refusal why);
+/* AUTHENTICATE EXTERNAL, in a line of the client's. */
+enum hb_unit hb_tagged_external(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
+                                struct hb_span response, bool has_response);
+/* The line that was asked for; the tag was kept. */
+enum hb_unit hb_tagged_external_line(struct hb_proto_session *s, struct hb_span line);
+/* What follows the literal that holds the response: the command's end. */
+enum hb_unit hb_tagged_external_over(struct hb_proto_session *s, struct hb_span line);
 
 #endif

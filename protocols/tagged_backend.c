@@ -103,13 +103,18 @@ static enum hb_unit backend_line(struct hb_proto_session *s, struct hb_span line
     return HB_UNIT_NEXT;
 }
 
+bool hb_tagged_looks_on(const struct hb_proto_session *s)
+{
+    return s->row->dialect->unauthenticates && s->set->link_credential;
+}
+
 /* Inside TLS and logged in, with every reply passed: nothing can change any more (GEN-16). */
 static bool may_be_opaque(const struct hb_proto_session *s)
 {
     const struct hb_tagged_state *t = &s->u.tagged;
 
-    return s->secured && s->authenticated && s->queue.num == 0 && !t->continues && t->client_literal == 0 &&
-           t->backend_literal == 0 && !t->backend_continues;
+    return s->secured && s->authenticated && !hb_tagged_looks_on(s) && s->queue.num == 0 && !t->continues &&
+           t->client_literal == 0 && t->backend_literal == 0 && !t->backend_continues;
 }
 
 static enum hb_unit pass_literal(struct hb_proto_session *s, struct hb_span *in)

@@ -221,6 +221,7 @@ static void configure(struct play *p, const char *words, const char *scheme)
     p->set.starttls_offered = strstr(words, "no-starttls") == NULL;
     p->set.plaintext_auth = strstr(words, "plaintext-auth") != NULL;
     p->set.needs_ehlo = strstr(words, "any-hello") == NULL;
+    p->set.link_credential = strstr(words, "credential") != NULL;
     p->set.warn_clear = strstr(words, "warn") != NULL;
     p->set.external = strstr(words, "external-pass") != NULL ? HB_EXTERNAL_PASS
                       : strstr(words, "external") != NULL    ? HB_EXTERNAL_MASTER

@@ -2,8 +2,8 @@
 import base64
 import re
 
-from cases_policy import listeners
-from cases_upstream import wait_log
+from cases_policy import listeners, login_imap
+from cases_upstream import server_context, starttls_backends, trust, wait_log
 from mailserver import MailServer
 from support import Dovecot, Gateway, Line, Postfix, check, equal, free_port, run, upgrade
 
@@ -218,5 +218,19 @@ def external_settings_that_are_wrong(w):
         check(want in err.decode(), f'{options}: {err.decode()}')
 
 
-CASES = [external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
+def no_way_back_to_before_login(w):
+    """SASL-02: on a link that shows our certificate IMAP's UNAUTHENTICATE (RFC 8437) does not reach the backend; else it does."""
+    for own in ((), ('--backend-cert', w.certs / 'client.crt', '--backend-key', w.certs / 'client.key')):
+        server = MailServer({'tls': server_context(w)})
+        with Gateway(w, starttls_backends(server, 'imap'), *trust(w), *own) as g:
+            c = upgrade(w, g.port('imap'), 'imap')
+            login_imap(c)
+            c.send('b UNAUTHENTICATE\r\nc NOOP\r\n')
+            c.until('c OK')
+            c.close()
+        equal(b'UNAUTHENTICATE' in server.received['imap'], not own, f'{own}: at the backend')
+        server.stop()
+
+
+CASES = [no_way_back_to_before_login, external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
          no_certificate_is_asked_for, external_settings_that_are_wrong]

@@ -85,6 +85,7 @@ struct hb_proto_settings {
     unsigned max_bad;      /* bad commands before closing, at most 255; 0: the default of 10 */
     unsigned idle;         /* seconds of silence after login; 0: the protocol's default */
     unsigned preauth;      /* seconds of silence before it; 0: the default of 60 */
+    bool link_credential;  /* our link to the backend shows who we are: a certificate, a pre-shared key */
     enum hb_external external;
     const char *master_user, *master_password; /* borrowed: HB_EXTERNAL_MASTER; 1..255 bytes each */
 };
