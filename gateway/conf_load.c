@@ -227,6 +227,7 @@ static void load_policy(const struct gw_draft *d, const struct gw_draft_listener
         .preauth =
             gw_number(dl->preauth_timeout, 10, 3600, 0, "preauth-timeout", GW_AT(dl, preauth_timeout), p),
         .warn_clear = mode == 3 && !lc->implicit,
+        .link_credential = dl->backend_cert != NULL || dl->backend_psk_file != NULL,
     };
 }
 

@@ -421,7 +421,6 @@ void gw_conf_backend_tls(const struct gw_draft_listener *dl, struct gw_listener_
     if (dl->backend_psk_file != NULL) {
         load_psks(dl->backend_psk_file, lc->backend_tls, GW_AT(dl, backend_psk_file), p);
     }
-    lc->proto_settings.link_credential = dl->backend_cert != NULL || dl->backend_psk_file != NULL;
     if (hb_ticket_keys_new(gw_sysenv(), hb_span(NULL, 0), &keys) == HB_OK) { /* switches resumption on */
         hb_tls_config_tickets(lc->backend_tls, keys, hb_span(NULL, 0), 0, 604800);
     }
