@@ -15,7 +15,7 @@
 static const char help[] =
     "hauberk probe [options] URL...: what a server's STARTTLS is like, seen from outside\n"
     "\n"
-    "  URL                 imap://HOST[:PORT] and pop3 smtp submission lmtp sieve nntp acap: STARTTLS;\n"
+    "  URL                 imap://HOST[:PORT] and pop3 smtp submission lmtp sieve nntp acap http: STARTTLS;\n"
     "                      imaps://HOST[:PORT] and so on, tls://HOST:PORT: TLS from the first byte\n"
     "  --ca F|system       the authorities that are believed (default: system)\n"
     "  --name N            the name the certificate must have (default: HOST)\n"

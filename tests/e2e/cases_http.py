@@ -6,6 +6,7 @@ import shutil
 import threading
 
 from cases_pool import Pooled, wait_for
+from cases_probe import findings
 from support import ROOT, Gateway, Line, check, equal, free_port, run, wait_port
 
 
@@ -216,6 +217,16 @@ def http_upgrade_on_both_legs(w, server, port):
 
 
 @with_server
+def http_probe(w, server, port):
+    """hauberk probe: a server that upgrades, and one that says so and does not."""
+    with Gateway(w, [('http', port)]) as g:
+        code, found, report = findings(w, f'http://localhost:{g.port("http")}')
+        equal((code, found, report['result'], report['starttls']), (0, '', 'good', 'offered, taken'), f'{report}')
+    code, found, report = findings(w, f'http://localhost:{port}')
+    equal((code, found), (1, 'starttls-not-supported'), f'{report}')
+
+
+@with_server
 def http_health_checks(w, server, port):
     """OPTIONS * in clear, and through an upgrade."""
     with Gateway(w, [('http', port)]) as inner:
@@ -281,4 +292,4 @@ Encryption Required
 
 
 CASES = [http_upgrade, http_injection, http_optional, http_slow_backend_and_none, http_cups, http_upgrade_on_both_legs,
-         http_health_checks, http_cupsd]
+         http_probe, http_health_checks, http_cupsd]

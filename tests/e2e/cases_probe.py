@@ -163,7 +163,7 @@ def probe_bad_servers(w):
 
 
 def probe_words(w):
-    for words, text in (((), 'which server'), (('imap',), 'not a URL'), (('ftp://x',), 'not a URL'), (('http://localhost',), 'not a URL'),
+    for words, text in (((), 'which server'), (('imap',), 'not a URL'), (('ftp://x',), 'not a URL'),
                         (('tls://localhost',), 'HOST:PORT'), (('imap://localhost:0',), 'HOST:PORT'),
                         (('--tlsa', '3 1 1', 'smtp://localhost'), '--tlsa'), (('--nonsense', 'smtp://localhost'), 'unknown option'),
                         (('--ca',), 'a value follows'), (('--ca', '/nowhere', 'smtp://localhost'), '/nowhere'),

@@ -74,7 +74,7 @@ static void gcm_crypt(const void *cipher, nettle_cipher_func *f, const uint8_t n
 {
     uint8_t stream[STREAM_LEN] __attribute__((aligned(64)));
     uint32_t counter = 2 + (uint32_t)first; /* 1 is the tag's */
-    size_t used = len < STREAM_LEN ? len : STREAM_LEN;
+    size_t used = len < STREAM_LEN ? (len + 15) / 16 * 16 : STREAM_LEN;
 
     while (len > 0) {
         size_t n = len < STREAM_LEN ? len : STREAM_LEN;
