@@ -6,6 +6,7 @@
 #include "log.h"
 #include "session_log.h"
 #include "upstream.h"
+#include "upstream_tls.h"
 #include "worker.h"
 
 #define EARLY_MAX (1u << 20) /* bytes that are discarded behind STARTTLS; more go to the TLS engine */
@@ -81,6 +82,9 @@ static struct hb_proto_step feed(struct gw_session *s, enum hb_proto_side from, 
     }
     if (failed > 0) {
         gw_turn_logins_failed(s, failed);
+    }
+    if (from == HB_FROM_BACKEND && gw_upstream_tell_scram(s)) {
+        gw_log_scram_hidden(s);
     }
     return step;
 }

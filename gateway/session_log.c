@@ -159,6 +159,12 @@ void gw_log_failed_login(struct gw_session *s)
            GW_STR("backend", gw_upstream_server(s)->text), GW_U64("count", hb_proto_failed_logins(s->ps)));
 }
 
+void gw_log_scram_hidden(struct gw_session *s)
+{
+    GW_LOG(GW_EV_BACKEND_SCRAM, GW_U64("id", s->id), GW_STR("listener", s->lc->url),
+           GW_STR("backend", gw_upstream_server(s)->text));
+}
+
 void gw_log_injection(struct gw_session *s, size_t discarded)
 {
     GW_LOG(GW_EV_STARTTLS_INJECTED, GW_U64("id", s->id),

@@ -26,6 +26,7 @@ void gw_log_backend_tls(struct gw_session *s, const struct hb_tls_event *event);
  * unless it came in TLS. */
 void gw_log_backend_dialogue(struct gw_session *s, enum hb_code why, struct hb_span said, bool in_tls);
 /* Somebody logged in without TLS, or tried to (tls = observe, warn). */
+void gw_log_scram_hidden(struct gw_session *s);
 void gw_log_clear_login(struct gw_session *s, const struct hb_proto_login *login);
 /* The backend refused a login. */
 void gw_log_failed_login(struct gw_session *s);

@@ -22,6 +22,7 @@ void gw_upstream_cache_clear(struct gw_upstream_cache *cache, const struct hb_en
 {
     for (unsigned i = 0; i < GW_MAX_LISTENERS; i++) {
         hb_buf_clear(&cache->last[i], env);
+        cache->told_scram[i] = false;
     }
 }
 
@@ -30,6 +31,15 @@ void gw_upstream_had_starttls(struct gw_session *s, bool had)
     bool *mem = &s->w->upstream_sessions->had_starttls[s->lc->index];
 
     *mem = *mem || (had && s->snap == s->w->snap);
+}
+
+bool gw_upstream_tell_scram(struct gw_session *s)
+{
+    bool *told = &s->w->upstream_sessions->told_scram[s->lc->index];
+    bool first = hb_proto_scram_hidden(s->ps) && s->snap == s->w->snap && !*told;
+
+    *told = *told || first;
+    return first;
 }
 
 bool gw_upstream_has_had(const struct gw_session *s)

@@ -74,7 +74,7 @@ static bool group(struct hb_proto_session *s, struct hb_span *in, bool say, stru
         }
         found->plus =
             found->plus || (sasl && hb_has_prefix(value, "SCRAM-") && hb_has_suffix(value, "-PLUS"));
-        if (say && sasl && hb_keep_mechanism(s, value, found->plus)) {
+        if (say && sasl && hb_keep_mechanism(s, value, hb_hides_scram(s, found->plus))) {
             hb_to_client(s, hb_span_str(any ? " " : " (SASL "));
             hb_to_client(s, raw);
             any = true;

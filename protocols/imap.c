@@ -65,7 +65,7 @@ static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap
 /* The list behind "CAPABILITY ", edited for the present state (IMAP-14, IMAP-15, IMAP-16). */
 static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
 {
-    bool plus = has_plus(list);
+    bool plus = hb_hides_scram(s, has_plus(list));
 
     hb_to_client(s, hb_span_str("CAPABILITY"));
     while (list.len > 0) {

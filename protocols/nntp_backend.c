@@ -84,7 +84,7 @@ static bool listed(const struct hb_proto_session *s, struct hb_span mech, bool p
 
 static void say_mechanisms(struct hb_proto_session *s, struct hb_span list)
 {
-    bool plus = hb_offers_plus(list);
+    bool plus = hb_hides_scram(s, hb_offers_plus(list));
     bool any = false;
 
     while (list.len > 0) {

@@ -336,7 +336,7 @@ static enum hb_unit greeting(struct hb_proto_session *s, struct hb_span line)
 /* "SASL mech mech ...": without what cannot or must not be used; nothing if none is left (POP-09). */
 static void capa_sasl(struct hb_proto_session *s, struct hb_span list)
 {
-    bool plus = hb_offers_plus(list);
+    bool plus = hb_hides_scram(s, hb_offers_plus(list));
     bool any = false;
 
     while (list.len > 0) {

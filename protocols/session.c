@@ -120,6 +120,17 @@ bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bo
     return s->secured || !(hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)));
 }
 
+bool hb_hides_scram(struct hb_proto_session *s, bool plus)
+{
+    s->scram_hidden = s->scram_hidden || plus;
+    return plus;
+}
+
+bool hb_proto_scram_hidden(const struct hb_proto_session *s)
+{
+    return s->scram_hidden;
+}
+
 bool hb_offer_starttls(const struct hb_proto_session *s)
 {
     return !s->secured && !s->authenticated && s->set->tls_usable && s->set->starttls_offered;

@@ -149,6 +149,7 @@ struct hb_proto_session {
     bool opaque, closed;
     bool bye_due; /* shutdown is said in answer to the next command */
     bool backend_said_bye;
+    bool scram_hidden; /* SASL-06: the backend has SCRAM with channel binding */
     union {
         struct hb_tagged_state tagged;
         struct hb_pop3_state pop3;
@@ -252,6 +253,9 @@ bool hb_hide_passwords(const struct hb_proto_session *s);
 /* True if this mechanism of the backend's list may be shown (GEN-14, GEN-15, SASL-02, SASL-06). plus: the
  * list has SCRAM with channel binding. */
 bool hb_keep_mechanism(const struct hb_proto_session *s, struct hb_span mech, bool plus);
+/* Notes for the log that a list of the backend's has SCRAM with channel binding, if it has; gives plus back.
+ */
+bool hb_hides_scram(struct hb_proto_session *s, bool plus);
 /* True if STARTTLS shall be in the lists the client sees now. */
 bool hb_offer_starttls(const struct hb_proto_session *s);
 /* Only the gateway itself talks to the client yet: TLS is required, and it is not there. */

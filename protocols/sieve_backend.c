@@ -59,7 +59,7 @@ void hb_sieve_own_list(struct hb_proto_session *s)
  * (RFC 5804 1.7), and is left out otherwise. */
 static void say_mechanisms(struct hb_proto_session *s, struct hb_span mechs)
 {
-    bool plus = hb_offers_plus(mechs);
+    bool plus = hb_hides_scram(s, hb_offers_plus(mechs));
     bool any = false;
 
     while (mechs.len > 0) {

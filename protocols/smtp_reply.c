@@ -39,7 +39,7 @@ static bool hold_back(struct hb_proto_session *s, struct hb_span text)
  * used; no line if none is left (SMTP-12). */
 static bool hold_back_auth(struct hb_proto_session *s, const char *head, struct hb_span list)
 {
-    bool plus = hb_offers_plus(list);
+    bool plus = hb_hides_scram(s, hb_offers_plus(list));
     bool any = false;
 
     while (list.len > 0) {

@@ -232,5 +232,19 @@ def no_way_back_to_before_login(w):
         server.stop()
 
 
-CASES = [no_way_back_to_before_login, external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
+def scram_plus_is_told(w):
+    """SASL-06: a backend with SCRAM-...-PLUS: clients see no SCRAM, and the log says so once."""
+    server = MailServer({'ehlo': ['250-AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS CRAM-MD5']})
+    with Gateway(w, listeners(server, 'smtp', 'submission')) as g:
+        for scheme in ('smtp', 'submission') * 2:
+            c = upgrade(w, g.port(scheme), scheme)
+            c.send('EHLO c\r\n')
+            lines = ' '.join(c.until('250 '))
+            check('SCRAM' not in lines and 'CRAM-MD5' in lines, f'{scheme}: {lines}')
+            c.close()
+        equal(len(g.events('backend.scram_hidden')), 2, 'told once for each listener')
+    server.stop()
+
+
+CASES = [scram_plus_is_told, no_way_back_to_before_login, external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
          no_certificate_is_asked_for, external_settings_that_are_wrong]

@@ -114,6 +114,9 @@ struct hb_proto_session *hb_proto_new(const struct hb_proto *proto, const struct
                                       const struct hb_env *env);
 void hb_proto_free(struct hb_proto_session **s); /* wipes; *s becomes NULL */
 
+/* The backend offers SCRAM with channel binding, which cannot work through a gateway: clients see no SCRAM.
+ */
+bool hb_proto_scram_hidden(const struct hb_proto_session *s);
 /* The client's certificate is verified and names this identity: before secured(), or before start() where TLS
  * came first. Borrowed, and must outlive the session. One that is empty, longer than 255 bytes or holds
  * control characters is nobody's. */
