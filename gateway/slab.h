@@ -1,6 +1,6 @@
 /* slab.h: memory for many small objects of few sizes, and plain malloc for the rest.
  *
- * Sizes are rounded up to 64 bytes; each class carves its objects out of 64 KiB
+ * Sizes are rounded up to 32 bytes; each class carves its objects out of 64 KiB
  * pages and keeps a free list, so that a session's objects lie side by side and
  * cost no header.  Pages are never given back: the peak of yesterday is the
  * reserve of today.  One thread. */

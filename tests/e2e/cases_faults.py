@@ -362,7 +362,7 @@ def idle_memory(w):
         time.sleep(0.3)
         each = (memory(g.children()[0]) - before) / number
         print(f'     idle session: {each:.2f} KiB of user-space memory, both legs, TLS 1.3, {number} sessions')
-        check(each < 4, f'{each:.2f} KiB for an idle session')
+        check(each <= 2, f'{each:.2f} KiB for an idle session')
         for c in clients:
             c.close()
     server.stop()
