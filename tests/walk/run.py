@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'e2e'))
 
+import installed
 import unit
 import way
 from support import attempt
@@ -39,9 +40,9 @@ def play(tree, count, names):
     for name, text, after in way.steps():
         if not count.row(f'README: {name}', 900, way.walk, tree, name, text, after):
             return
-    for function in unit.CASES:
+    for function in installed.CASES + unit.CASES:
         if not names or any(n in function.__name__ for n in names):
-            count.row(f'systemd: {function.__name__.replace("_", " ")}', 300, function, tree)
+            count.row(f'{function.__module__}: {function.__name__.replace("_", " ")}', 300, function, tree)
 
 
 def main():
