@@ -2,6 +2,7 @@
  * --key to the --cert before it; what stands before the first --listen holds for all. */
 #include "conf_util.h"
 
+#include "suggest.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,6 +182,37 @@ static void finish(struct gw_draft *d, const struct gw_draft_listener *all, cons
     }
 }
 
+static void unknown(const char *option, struct gw_problems *p)
+{
+    static const char *const own[] = {"--listen", "--backend", "--cert", "--key",
+                                      "--staple", "--config",  "--debug"};
+    static const size_t num_own = sizeof own / sizeof own[0], num_words = sizeof words / sizeof words[0];
+    static const size_t num_flags = sizeof flags / sizeof flags[0],
+                        num_globals = sizeof globals / sizeof globals[0];
+    const char *names[sizeof own / sizeof own[0] + sizeof words / sizeof words[0] +
+                      sizeof flags / sizeof flags[0] + sizeof globals / sizeof globals[0]];
+    size_t num = 0;
+    char what[120];
+
+    for (size_t i = 0; i < num_own; i++) {
+        names[num++] = own[i];
+    }
+    for (size_t i = 0; i < num_words; i++) {
+        names[num++] = words[i].name;
+    }
+    for (size_t i = 0; i < num_flags; i++) {
+        names[num++] = flags[i].name;
+    }
+    for (size_t i = 0; i < num_globals; i++) {
+        names[num++] = globals[i].name;
+    }
+    const char *near = gw_suggest(option, names, num);
+    if (near != NULL) {
+        (void)snprintf(what, sizeof what, "unknown option; did you mean %s?", near);
+    }
+    gw_problem(p, option, near != NULL ? what : "unknown option; hauberk run --help lists them all", NULL);
+}
+
 void gw_cli_parse(int argc, char **argv, struct gw_draft *d, const char **config, struct gw_problems *p)
 {
     struct gw_draft_listener all = {0};
@@ -202,7 +234,7 @@ void gw_cli_parse(int argc, char **argv, struct gw_draft *d, const char **config
             }
             i++;
         } else {
-            gw_problem(p, name, "unknown option; hauberk run --help lists them all", NULL);
+            unknown(name, p);
         }
     }
     if (p->errors == 0) {

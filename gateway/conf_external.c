@@ -29,7 +29,7 @@ static void load_password(const struct gw_draft_listener *dl, struct gw_listener
     if (text == NULL) {
         return;
     }
-    gw_warn_of_mode(dl->external_password, where, p);
+    gw_warn_of_mode("password", dl->external_password, where, p);
     size_t line = strcspn(text, "\r\n");
     bool one_line = line + strspn(text + line, "\r\n") == len;
     text[line] = 0;

@@ -103,6 +103,7 @@ static const char *known_schemes(char *dst, size_t cap)
         int n = snprintf(dst + len, cap - len, "%s%s", i > 0 ? " " : "", scheme);
         len += n > 0 && (size_t)n < cap - len ? (size_t)n : 0;
     }
+    (void)snprintf(dst + len, cap - len, " tcp"); /* which is no protocol of the library's */
     return dst;
 }
 
@@ -329,7 +330,8 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
     conf->timeouts = d->timeouts;
     conf->listeners = calloc(d->num_listeners > 0 ? d->num_listeners : 1, sizeof *conf->listeners);
     if (d->num_listeners == 0) {
-        gw_problem(p, "hauberk", "nothing to listen on; give --listen and --backend, or a listener block",
+        gw_problem(p, "hauberk",
+                   "nothing to listen on; give --config FILE, or --listen and --backend, or a listener block",
                    NULL);
     }
     for (unsigned i = 0; conf->listeners != NULL && i < d->num_listeners; i++) {
@@ -349,6 +351,9 @@ struct gw_conf *gw_conf_load(const struct gw_draft *d, struct gw_problems *p)
         if (p->errors > 0 && i == 0 && lc->creds != NULL && hb_cred_store_count(lc->creds) == 0) {
             break; /* a certificate that cannot be used would be reported for each listener */
         }
+    }
+    if (p->errors == 0 && conf->listeners != NULL) {
+        gw_conf_whole(d, conf, p);
     }
     if (p->errors > 0) {
         gw_conf_free(&conf);

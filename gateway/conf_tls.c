@@ -123,7 +123,7 @@ static void load_psks(const char *path, struct hb_tls_config *config, const char
     if (text == NULL) {
         return;
     }
-    gw_warn_of_mode(path, where, p);
+    gw_warn_of_mode("the file of keys", path, where, p);
     char *save = NULL;
     for (char *line = strtok_r(text, "\r\n", &save); line != NULL; line = strtok_r(NULL, "\r\n", &save)) {
         char *colon = strrchr(line, ':');
@@ -197,12 +197,12 @@ static void load_tickets(const struct gw_draft_listener *dl, struct gw_listener_
         if (secret == NULL) {
             return;
         }
-        gw_warn_of_mode(dl->ticket_secret, dl->where, p);
+        gw_warn_of_mode("ticket-secret", dl->ticket_secret, GW_AT(dl, ticket_secret), p);
     } else {
         secret = own_secret(dl->listen, &len);
     }
     enum hb_code code = hb_ticket_keys_new(gw_sysenv(), hb_span(secret, len), &keys);
-    if (code == HB_E_KEY_WEAK) {
+    if (code == HB_E_KEY_WEAK || (dl->ticket_secret != NULL && len == 0)) { /* none would be a random one */
         gw_problem(p, GW_AT(dl, ticket_secret), "ticket-secret is shorter than 32 bytes", dl->ticket_secret);
     } else {
         problem(p, dl->where, "ticket-secret", code);

@@ -110,7 +110,7 @@ char *gw_list_config(const char *path, size_t *len, bool *other, const char *whe
     return list_as(GW_SRC_CONFIG_FOLDER, path, len, other, where, p);
 }
 
-void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
+void gw_warn_of_mode(const char *what, const char *path, const char *where, struct gw_problems *p)
 {
     char *mode = NULL;
     size_t len = 0;
@@ -118,7 +118,9 @@ void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p)
     if (gw_source_ask(GW_SRC_MODE, path, &mode, &len) == 0) {
         struct hb_cur c = hb_cur(hb_span(mode, len));
         if ((hb_cur_u32(&c) & 027) != 0) { /* PKI-08: wider than 0640 */
-            gw_notice(p, where, "private key can be read or changed by others; chmod 640", path);
+            char message[80];
+            (void)snprintf(message, sizeof message, "%s can be read or changed by others; chmod 640", what);
+            gw_notice(p, where, message, path);
         }
     }
     free(mode);
@@ -158,12 +160,16 @@ bool gw_load_pair(struct hb_cred_store *store, const char *chain_path, const cha
         }
         gw_source_judge(chain_path, key_path, code);
         good = code == HB_OK;
-        if (!good) {
+        if (code == HB_E_PEM_NONE && strstr(chain, "-----BEGIN CERTIFICATE") == NULL) {
+            gw_problem(p, where, "there is no certificate in PEM in it", chain_path);
+        } else if (code == HB_E_PEM_NONE && key != NULL && strstr(key, "PRIVATE KEY-----") == NULL) {
+            gw_problem(p, where, "there is no private key in PEM in it", key_path);
+        } else if (!good) {
             char message[1300];
             (void)snprintf(message, sizeof message, "certificate %s with key %s", chain_path, key_path);
             gw_problem(p, where, message, hb_err_sentence(code));
         } else {
-            gw_warn_of_mode(key_path, where, p);
+            gw_warn_of_mode("private key", key_path, where, p);
         }
     }
     if (key != NULL) {

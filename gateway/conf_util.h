@@ -25,8 +25,11 @@ char *gw_list_config(const char *path, size_t *len, bool *other, const char *whe
  * False after saying why; facts may be NULL. A key that others may read is a notice. */
 bool gw_load_pair(struct hb_cred_store *store, const char *chain, const char *key,
                   struct hb_cred_facts *facts, const char *where, struct gw_problems *p);
-/* A notice if others may read a file that holds a secret (PKI-08). */
-void gw_warn_of_mode(const char *path, const char *where, struct gw_problems *p);
+/* A notice if others may read a file that holds a secret (PKI-08), which is called `what`. */
+void gw_warn_of_mode(const char *what, const char *path, const char *where, struct gw_problems *p);
+
+/* conf_whole.c: what holds for the listeners together, when each of them is good by itself. */
+void gw_conf_whole(const struct gw_draft *d, const struct gw_conf *conf, struct gw_problems *p);
 
 /* conf_cert.c: the pairs of certificate-folder, into the draft; a listener's certificates. */
 void gw_conf_cert_folder(struct gw_draft *d, struct gw_problems *p);

@@ -57,8 +57,11 @@ int gw_ctl(int argc, char **argv)
         path = argv[1];
         argc -= 2;
         argv += 2;
+    } else if (argc > 2 && strcmp(argv[argc - 2], "--control") == 0) { /* or behind the words */
+        path = argv[argc - 1];
+        argc -= 2;
     }
-    if (argc < 1) {
+    if (argc < 1 || argv[0][0] == '-') {
         (void)fputs("hauberk ctl [--control PATH] status | health | metrics | sessions | kill ID | reload | "
                     "drain [SECONDS]\n",
                     stderr);

@@ -3,9 +3,11 @@
 #include "child.h"
 #include "explain.h"
 #include "probe.h"
+#include "suggest.h"
 #include "supervisor.h"
 #include "version.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -119,9 +121,14 @@ static int check(int argc, char **argv)
     struct gw_problems problems = {0};
     struct gw_draft *draft = gw_draft_new();
     struct gw_conf *conf = load(argc, argv, draft, &problems);
-    bool bad = conf == NULL;
+    bool somebody = conf == NULL || conf->user == NULL || getpwnam(conf->user) != NULL;
+    bool bad = conf == NULL || !somebody;
     const char *what = argc > 1 && strcmp(argv[0], "--config") == 0 ? argv[1] : "configuration";
 
+    if (!somebody) { /* which run finds out as root, and then does not start */
+        (void)fprintf(stderr, "%s: there is no such user on this machine: %s\n", draft->user_where,
+                      conf->user);
+    }
     if (bad) {
         (void)printf("%s: not usable\n", what);
     } else {
@@ -179,6 +186,8 @@ static int version(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    static const char *const commands[] = {"run", "check", "explain", "simulate",
+                                           "ctl", "probe", "version", "help"};
     const char *command = argc > 1 ? argv[1] : "";
     bool wants_help = argc > 2 && strcmp(argv[2], "--help") == 0;
     int rc;
@@ -217,9 +226,13 @@ int main(int argc, char **argv)
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return version(argc - 2, argv + 2);
     }
-    (void)fprintf(stderr,
-                  argc > 1 ? "hauberk: unknown command \"%s\"; hauberk --help lists them\n"
-                           : "hauberk: no command given%s; hauberk --help lists them\n",
-                  command);
+    const char *near = gw_suggest(command, commands, sizeof commands / sizeof commands[0]);
+    if (argc < 2) {
+        (void)fputs("hauberk: no command given; hauberk --help lists them\n", stderr);
+    } else if (near != NULL) {
+        (void)fprintf(stderr, "hauberk: unknown command \"%s\"; did you mean %s?\n", command, near);
+    } else {
+        (void)fprintf(stderr, "hauberk: unknown command \"%s\"; hauberk --help lists them\n", command);
+    }
     return 2;
 }

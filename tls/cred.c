@@ -65,6 +65,16 @@ size_t hb_cred_store_count(const struct hb_cred_store *store)
     return store->num;
 }
 
+bool hb_cred_store_covers(const struct hb_cred_store *store, struct hb_span host)
+{
+    for (const struct hb_cred *cred = store->first; cred != NULL; cred = cred->next) {
+        if (hb_cred_covers(cred, host) != HB_NAME_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void hb_cred_store_sign_later(struct hb_cred_store *store, bool later)
 {
     store->sign_later = later;

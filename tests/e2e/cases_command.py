@@ -1,4 +1,6 @@
 """The command itself: help, errors at start, check, the example configuration."""
+import os
+import pathlib
 import shutil
 import socket
 
@@ -43,8 +45,10 @@ def errors_at_start_are_one_line(w):
             (['run', *good, '--cert', c / 'future.crt', '--key', c / 'future.key'], 'not valid yet'),
             (['run', *good, '--cert', c / 'weak.crt', '--key', c / 'weak.key'], 'shorter than 2048 bits'),
             (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.encrypted.key'], 'is encrypted'),
-            (['run', *good, '--cert', c / 'ecdsa-p256.key', '--key', c / 'ecdsa-p256.key'], 'no PEM block'),
-            (['run', *good, '--cert', '/dev/null', '--key', c / 'ecdsa-p256.key'], 'no PEM block'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.key', '--key', c / 'ecdsa-p256.crt'], 'there is no certificate in PEM in it'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.crt'], 'there is no private key in PEM in it'),
+            (['run', *good, '--cert', '/dev/null', '--key', c / 'ecdsa-p256.key'], 'there is no certificate'),
+            (['runn'], 'did you mean run?'), (['run', '--worker', '2'], 'did you mean --workers?'),
             (['run', '--listen', f'imap://127.0.0.1:{taken.getsockname()[1]}', '--backend', '127.0.0.1:143', *cert], 'Address already in use')]
     for argv, want in rows:
         code, out, err = said(w, *argv)
@@ -94,17 +98,66 @@ def check_says_how_good(w):
     equal(said(w, 'check', *argv)[0], 0, 'check of a command line')
 
 
+def mistakes_of_a_tired_admin(w):
+    """What goes wrong at night: check's exit code and its sentence, with file and line where it is one of the file's."""
+    folder, port = w.folder / 'tired', free_port()
+    (folder / 'conf.d').mkdir(parents=True)
+    (folder / 'empty').mkdir()
+    (folder / 'no-secret').touch(0o600)
+    (folder / 'secret').write_bytes(bytes(32))
+    (folder / 'secret').chmod(0o644)
+    pair = lambda name: f'certificate c {{ chain = "{w.certs}/{name}.crt" key = "{w.certs}/{name}.key" }}\n'
+    listener = lambda words='', at=f'imap://0.0.0.0:{port}', to='127.0.0.1:1143', name='a': \
+        f'listener {name} {{ listen = "{at}" backend = "{to}" {words} }}\n'
+    good = pair('ecdsa-p256')
+    rows = [(good + listener(), 0, ': good'),
+            (good + listener('host = "imap.example.org"'), 1, 'x.conf:2: no certificate of the listener is for its host: imap.example.org'),
+            (pair('wildcard') + listener('host = "imap.wild.test"'), 0, ': good'),
+            (pair('soon') + listener(), 1, 'x.conf:1: '), (pair('expired') + listener(), 2, 'has expired'), (pair('absent') + listener(), 2, 'No such file'),
+            # the server was never moved to another port
+            (good + listener(to=f'127.0.0.1:{port}'), 2, 'x.conf:2: its sessions would come back to it'),
+            (good + listener(at='imap://[::]:143', to='[::1]'), 2, 'come back to it'),
+            (good + listener(at='imap://[::]:143', to='127.0.0.1'), 0, ': good'),
+            (good + listener(to='127.0.0.1:9143') + listener(at='tcp://127.0.0.1:9143', to='imaps://127.0.0.1:9993', name='out'), 1, 'no TLS toward clients here'),
+            (good + listener(to='127.0.0.1:9143') + listener(at='tcp://127.0.0.1:9143', to=f'imap+starttls://127.0.0.1:{port}', name='out'), 2, 'come back to it'),
+            (good + listener() + listener(at=f'imaps://0.0.0.0:{port}', name='b'), 2, 'x.conf:3: another listener has this address already'),
+            (good + listener() + listener(), 2, 'x.conf:3: '),
+            (good + 'include("nowhere")\n', 2, 'x.conf:2: '), (good + 'include("empty")\n' + listener(), 0, ': good'), (good + 'include("x.conf")\n', 2, 'x.conf:2: '),
+            (f'certificate-folder = "{folder}/nowhere"\n' + listener(), 2, 'x.conf:1: cannot list the folder'),
+            (f'certificate-folder = "{folder}/empty"\n' + listener(), 1, 'no usable certificate'),
+            (good + listener(f'ticket-secret = "{folder}/no-secret"'), 2, 'shorter than 32 bytes'),
+            (good + listener(f'ticket-secret = "{folder}/secret"'), 1, 'x.conf:2: ticket-secret can be read or changed by others'),
+            (good + 'user = "nobody-of-this-name"\n' + listener(), 2, 'x.conf:2: there is no such user'),
+            (good + listener(to='no-such-host.invalid', words='trusted-network = true'), 2, 'x.conf:2: '),
+            (good + listener('idle-timeout = 5'), 2, 'is a number from 1800'), (good + listener('tlss = required'), 2, 'did you mean tls?'),
+            (good + listener().replace('}', ''), 2, 'a } is missing'), (good + 'workers = "all"\n' + listener(), 2, 'from 1 to 64'), ('', 2, 'nothing to listen on')]
+    conf = folder / 'x.conf'
+    for text, want, words in rows:
+        conf.write_text(text)
+        code, out, err = said(w, 'check', '--config', conf)
+        check(code == want and words in out + err, f'{text}: {code}, want {want}: {out}{err}')
+    equal(said(w, 'check', '--config', folder)[0], 2, 'a folder')
+    if os.getuid() == 0:
+        conf.write_text(good + listener())
+        (folder / 'hauberk').write_bytes(pathlib.Path(w.release_program).read_bytes())
+        (folder / 'hauberk').chmod(0o755)
+        code, out, err = run(['setpriv', '--reuid', 'nobody', '--clear-groups', str(folder / 'hauberk'), 'check', '--config', str(conf)])
+        check(code == 2 and b'ecdsa-p256.key: Permission denied' in err, f'a key that may not be read: {code} {out}{err}')
+    else:
+        print('     not root: a key that may not be read was not tried')
+
+
 def explain_says_who_said_it(w):
     """Each value with its place: file and line, the option, or "default"; defaults of defaults are worked out."""
     path = w.folder / 'explain.conf'
-    path.write_text(f'workers = 3\ndefaults {{\n  host = "mx.test"\n}}\n'
+    path.write_text(f'workers = 3\ndefaults {{\n  host = "mail.test"\n}}\n'
                     f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n  key = "{w.certs}/ecdsa-p256.key"\n}}\n'
                     'listener a {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:143"\n  tls-max = "1.2"\n}\n'
                     'listener b {\n  listen = "pop3s://127.0.0.1:1995"\n  backend = "127.0.0.1:110"\n}\n'
                     'timeouts {\n  connect = 7\n}\n')
     code, out, err = said(w, 'explain', 'a', '--config', path, '--workers', '2')
     rows = [line.split() for line in out.splitlines()]
-    for want in (['tls-max', '1.2', f'{path}:12'], ['tls-min', '1.2', 'default'], ['host', 'mx.test', f'{path}:3'],
+    for want in (['tls-max', '1.2', f'{path}:12'], ['tls-min', '1.2', 'default'], ['host', 'mail.test', f'{path}:3'],
                  ['tls', 'required', 'default'], ['workers', '2', '--workers'], ['connect', '7', f'{path}:19'],
                  ['handshake', '30', 'default'], ['alpn-protocols', 'imap', 'default'], ['plaintext-auth', 'false', 'default']):
         check(want in rows, f'{want} is not in\n{out}')
@@ -183,6 +236,6 @@ def installed_help_matches_the_readme(w):
         check(option in out, f'{option} is in the README but not in the help')
 
 
-CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, explain_says_who_said_it,
+CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, mistakes_of_a_tired_admin, explain_says_who_said_it,
          simulate_says_what_clients_read, example_configuration,
          installed_help_matches_the_readme]

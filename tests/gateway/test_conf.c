@@ -108,6 +108,10 @@ static void mistakes(void **state)
         {"--listen smtp://127.0.0.1:1025 --backend 127.0.0.1:1 --public-mx --tls optional --sni strict" CERT,
          "RFC 8461"},
         {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --workers x" CERT, "from 1 to 64"},
+        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1143" CERT, "come back to it"},
+        {"--listen imap://127.0.0.1:1143 --backend 127.0.0.1:1 --listen imaps://127.0.0.1:1143 --backend "
+         "127.0.0.1:1" CERT,
+         "has this address already"},
         {"--config x --listen imap://127.0.0.1:1 --backend 127.0.0.1:1", "goes without --listen"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -52,6 +52,8 @@ HB_MUST_USE enum hb_code hb_cred_store_staple(struct hb_cred_store *store, struc
 /* Staples are taken unseen and shown for ever: for tests of what peers make of bad ones. */
 void hb_cred_store_any_staple(struct hb_cred_store *store);
 size_t hb_cred_store_count(const struct hb_cred_store *store);
+/* Whether one of them has a DNS name that covers host, in any case of letters, wildcards counted. */
+bool hb_cred_store_covers(const struct hb_cred_store *store, struct hb_span host);
 
 /* Signs input (not hashed) for TLS scheme `scheme`; the signature (DER for ECDSA) goes to sig, at most cap
  * bytes (1024 is always enough). For key holders and for the inline signer. */
