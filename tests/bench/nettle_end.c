@@ -16,7 +16,22 @@
 static const uint8_t nonce[HB_IV_LEN];
 static const uint8_t header[5];
 
-void nettle_seal(const struct hb_aead *aead, union hb_aead_ctx *keyed, uint8_t *dst, const uint8_t *src,
+_Static_assert(sizeof(struct gcm_aes256_ctx) <= sizeof(union nettle_end), "union nettle_end is too small");
+
+void nettle_key(const struct hb_aead *aead, union nettle_end *keyed, const uint8_t *key)
+{
+    void *c = keyed;
+
+    if (aead == &hb_aes128_gcm) {
+        nettle_gcm_aes128_set_key(c, key);
+    } else if (aead == &hb_aes256_gcm) {
+        nettle_gcm_aes256_set_key(c, key);
+    } else {
+        nettle_chacha_poly1305_set_key(c, key);
+    }
+}
+
+void nettle_seal(const struct hb_aead *aead, union nettle_end *keyed, uint8_t *dst, const uint8_t *src,
                  size_t len)
 {
     void *c = keyed;
@@ -34,7 +49,7 @@ void nettle_seal(const struct hb_aead *aead, union hb_aead_ctx *keyed, uint8_t *
     }
 }
 
-bool nettle_open(const struct hb_aead *aead, union hb_aead_ctx *keyed, uint8_t *p, size_t len)
+bool nettle_open(const struct hb_aead *aead, union nettle_end *keyed, uint8_t *p, size_t len)
 {
     void *c = keyed;
     uint8_t tag[HB_TAG_LEN];

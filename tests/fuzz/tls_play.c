@@ -240,7 +240,7 @@ static void fix_finished(struct player *p, struct hb_bld *m)
         hb_transcript_now(&hs->transcript, digest);
         hb_ks13_finished(hash, p->client ? hs->ks.server : hs->ks.client, digest, mac);
     } else {
-        hb_kx12_verify_data(p->t, p->client, hb_span(NULL, 0), mac);
+        hb_kx12_verify_data(p->t, p->client, mac);
     }
     m->len = 4;
     hb_bld_put(m, hb_span(mac, p->t->info.version == 0x0304 ? hash->len : HB_VERIFY12_LEN));

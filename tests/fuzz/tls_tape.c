@@ -337,7 +337,7 @@ static void note(struct recorder *r, const uint8_t *p, size_t len)
         must(hb_rec_open(&d, &cache, copy, &h, &type, &plain));
     } else if (d.suite != NULL && !is13 && h.type == HB_REC_HANDSHAKE) {
         uint8_t finished[4 + HB_VERIFY12_LEN] = {HB_MSG_FINISHED, 0, 0, HB_VERIFY12_LEN};
-        hb_kx12_verify_data(r->mine, r->client, hb_span(NULL, 0), finished + 4);
+        hb_kx12_verify_data(r->mine, r->client, finished + 4);
         add_item(&r->w->tape, type, false, hb_span(finished, sizeof finished));
         return;
     } else if (d.suite != NULL && !is13) {

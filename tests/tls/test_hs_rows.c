@@ -109,6 +109,8 @@ static void graph_is_the_tables(void **unused)
         for (size_t i = 0; i < nums[t]; i++) {
             const struct hb_hs_row *row = &tables[t][i];
             unsigned same = 0;
+            assert_true(i == 0 || row[-1].in <= row->in); /* what the interpreter counts on */
+            assert_true(row->in <= tables[t][0].in + i);
             bool outside = row->on >= HB_MSG_SIGNED && row->on <= HB_MSG_DECRYPTED;
             assert_true(outside == ((HB_TO(row->in) & HB_WAITING_STATES) != 0));
             for (size_t k = 0; k < NUM_GRAPH; k++) {

@@ -6,6 +6,11 @@ bool hb_cpu_has_aes(void)
 {
     return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
 }
+
+bool hb_cpu_has_clmul(void)
+{
+    return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("ssse3");
+}
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -16,6 +21,13 @@ bool hb_cpu_has_aes(void)
 }
 #else
 bool hb_cpu_has_aes(void)
+{
+    return false;
+}
+#endif
+
+#if !defined(__x86_64__)
+bool hb_cpu_has_clmul(void)
 {
     return false;
 }

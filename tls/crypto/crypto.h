@@ -15,7 +15,7 @@
 #define HB_KEY_MAX      32u /* longest AEAD key */
 #define HB_IV_LEN       12u /* every AEAD of TLS 1.3 and 1.2 we speak */
 #define HB_TAG_LEN      16u
-#define HB_SHARE_MAX    1216u /* longest key share: X25519MLKEM768, client */
+#define HB_SHARE_MAX    1249u /* longest key share: SecP256r1MLKEM768, client */
 #define HB_SHARED_MAX   384u  /* longest shared secret: ffdhe3072 */
 #define HB_KEX_PRIV_MAX 2432u /* longest private half: X25519MLKEM768 */
 #define HB_SIG_MAX      1024u /* RSA 8192 */
@@ -77,6 +77,8 @@ struct hb_aead {
     uint8_t key_len;
     uint64_t record_limit; /* records under one key before rekeying or closing (REC-15) */
     void (*set_key)(union hb_aead_ctx *c, const uint8_t *key);
+    /* Wipes what set_key wrote, which may be much less than the union. */
+    void (*drop_key)(union hb_aead_ctx *c);
     /* Writes len + 16 bytes to dst (dst == src is fine, other overlap is not). */
     void (*seal)(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad, uint8_t *dst,
                  const uint8_t *src, size_t len);
@@ -94,6 +96,8 @@ extern const struct hb_aead hb_aes128_gcm, hb_aes256_gcm, hb_chacha20_poly1305;
 
 /* True if the CPU has instructions for AES and carry-less multiplication (NET-02). */
 bool hb_cpu_has_aes(void);
+/* True if ghash.c has a kernel that runs here. */
+bool hb_cpu_has_clmul(void);
 
 /* ---- key exchange ---- */
 
@@ -119,7 +123,8 @@ struct hb_kex {
                            uint8_t *shared);
 };
 
-extern const struct hb_kex hb_x25519mlkem768, hb_x25519, hb_secp256r1, hb_secp384r1, hb_x448, hb_secp521r1;
+extern const struct hb_kex hb_x25519mlkem768, hb_secp256r1mlkem768;
+extern const struct hb_kex hb_x25519, hb_secp256r1, hb_secp384r1, hb_x448, hb_secp521r1;
 extern const struct hb_kex hb_ffdhe2048, hb_ffdhe3072;
 /* The prime of a finite field group, big-endian: TLS 1.2 sends it (g is 2). */
 struct hb_span hb_ffdhe_prime(const struct hb_kex *group);

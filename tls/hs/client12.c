@@ -211,7 +211,7 @@ static enum hb_code send_finished(struct hb_tls *t, struct hb_span body, uint8_t
         HB_TRY(hb_auth_put_signature(t));
     }
     hb_conn_emit(t);
-    hb_kx12_verify_data(t, false, hb_span(NULL, 0), data);
+    hb_kx12_verify_data(t, false, data);
     hb_hs_emit_ccs(t);
     HB_TRY(hb_kx12_install(t, &t->wr, false));
     struct hb_bld_mark message = hb_hs_message(t, HB_MSG_FINISHED);
@@ -268,7 +268,7 @@ static enum hb_code on_finished(struct hb_tls *t, struct hb_span body, uint8_t *
     if (body.len != HB_VERIFY12_LEN) {
         return HB_E_TLS_DECODE;
     }
-    hb_kx12_verify_data(t, true, hb_span(NULL, 0), data);
+    hb_kx12_verify_data(t, true, data);
     if (!hb_ct_eq(data, body.p, sizeof data)) {
         return HB_E_TLS_BAD_FINISHED;
     }

@@ -109,15 +109,13 @@ enum hb_code hb_kx12_install(struct hb_tls *t, struct hb_rec_dir *d, bool server
     return HB_OK;
 }
 
-void hb_kx12_verify_data(struct hb_tls *t, bool server, struct hb_span more, uint8_t dst[HB_VERIFY12_LEN])
+void hb_kx12_verify_data(struct hb_tls *t, bool server, uint8_t dst[HB_VERIFY12_LEN])
 {
-    struct hb_transcript copy = t->hs->transcript;
     uint8_t digest[HB_HASH_MAX];
 
-    hb_transcript_add(&copy, more);
-    hb_transcript_now(&copy, digest);
+    hb_transcript_now(&t->hs->transcript, digest);
     hb_prf12_of(&t->hs->master12, server ? "server finished" : "client finished",
-                hb_span(digest, copy.hash->len), hb_span(NULL, 0), dst, HB_VERIFY12_LEN);
+                hb_span(digest, hb_hs_prf(t)->len), hb_span(NULL, 0), dst, HB_VERIFY12_LEN);
 }
 
 /* ---- premaster ---- */

@@ -22,7 +22,7 @@ HB_MUST_USE enum hb_code hb_kx12_put_client(struct hb_tls *t);
 void hb_kx12_keys(struct hb_tls *t);
 /* Installs one direction's keys. server: those the server writes with. */
 HB_MUST_USE enum hb_code hb_kx12_install(struct hb_tls *t, struct hb_rec_dir *d, bool server);
-/* The 12 bytes of a Finished; more: a message that is not in the transcript yet. */
-void hb_kx12_verify_data(struct hb_tls *t, bool server, struct hb_span more, uint8_t dst[HB_VERIFY12_LEN]);
+/* The 12 bytes of a Finished over what is in the transcript. */
+void hb_kx12_verify_data(struct hb_tls *t, bool server, uint8_t dst[HB_VERIFY12_LEN]);
 
 #endif

@@ -253,7 +253,7 @@ static enum hb_code send_finished(struct hb_tls *t, struct hb_span received)
         HB_TRY(send_ticket(t));
         hb_conn_emit(t);
     }
-    hb_kx12_verify_data(t, true, hb_span(NULL, 0), data);
+    hb_kx12_verify_data(t, true, data);
     hb_hs_emit_ccs(t);
     HB_TRY(hb_kx12_install(t, &t->wr, true));
     struct hb_bld_mark message = hb_hs_message(t, HB_MSG_FINISHED);
@@ -282,7 +282,7 @@ static enum hb_code on_finished(struct hb_tls *t, struct hb_span body, uint8_t *
     if (body.len != HB_VERIFY12_LEN) {
         return HB_E_TLS_DECODE;
     }
-    hb_kx12_verify_data(t, false, hb_span(NULL, 0), data);
+    hb_kx12_verify_data(t, false, data);
     if (!hb_ct_eq(data, body.p, sizeof data)) {
         return t->info.psk ? HB_E_TLS_PSK_IDENTITY : HB_E_TLS_BAD_FINISHED;
     }

@@ -49,13 +49,18 @@ void hb_rec_wipe(struct hb_rec_dir *d)
 
 void hb_rec_cache_drop(struct hb_rec_cache *cache)
 {
-    hb_wipe(&cache->ctx, sizeof cache->ctx);
+    if (cache->aead != NULL) {
+        cache->aead->drop_key(&cache->ctx);
+    }
+    cache->aead = NULL;
     cache->generation = 0;
 }
 
 static const union hb_aead_ctx *keyed(const struct hb_rec_dir *d, struct hb_rec_cache *cache)
 {
     if (cache->generation != d->generation) {
+        hb_rec_cache_drop(cache);
+        cache->aead = d->suite->aead;
         d->suite->aead->set_key(&cache->ctx, d->key);
         cache->generation = d->generation;
     }

@@ -32,7 +32,8 @@ struct hb_rec_dir {
 /* The keyed cipher of whoever used it last; one for each direction. */
 struct hb_rec_cache {
     union hb_aead_ctx ctx;
-    uint64_t generation; /* 0: nobody's */
+    const struct hb_aead *aead; /* whose ctx is; NULL: nothing is in it */
+    uint64_t generation;        /* 0: nobody's */
 };
 
 /* Forgets the key. */

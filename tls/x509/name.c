@@ -41,9 +41,6 @@ bool hb_dns_name_ok(struct hb_span host)
 bool hb_dns_name_covers(struct hb_span pattern, struct hb_span host, bool *wildcard)
 {
     *wildcard = false;
-    if (!hb_dns_name_ok(host)) {
-        return false;
-    }
     if (pattern.len > 2 && pattern.p[0] == '*' && pattern.p[1] == '.') {
         const uint8_t *dot = memchr(host.p, '.', host.len);
         if (dot == NULL) {
@@ -53,10 +50,10 @@ bool hb_dns_name_covers(struct hb_span pattern, struct hb_span host, bool *wildc
         struct hb_span want = hb_span_skip(pattern, 2);
         *wildcard = true;
         /* "*.com" would cover whole top-level domains */
-        return want.len > 0 && memchr(want.p, '.', want.len) != NULL && hb_dns_name_ok(want) &&
-               hb_span_caseeq(want, rest);
+        return want.len > 0 && memchr(want.p, '.', want.len) != NULL && hb_span_caseeq(want, rest) &&
+               hb_dns_name_ok(host);
     }
-    return hb_dns_name_ok(pattern) && hb_span_caseeq(pattern, host);
+    return hb_span_caseeq(pattern, host) && hb_dns_name_ok(host); /* so is the pattern, then */
 }
 
 static bool ipv4(struct hb_span host, uint8_t dst[4])
