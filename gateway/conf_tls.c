@@ -73,7 +73,7 @@ static void add_alpn(void *ctx, const char *word)
 
 static void add_group(void *ctx, const char *word)
 {
-    static const uint16_t ids[] = {0x11ec, 0x001d, 0x0017, 0x0018, 0x001e, 0x0019, 0x0101, 0x0100};
+    static const uint16_t ids[] = {0x11ec, 0x001d, 0x0017, 0x0018, 0x001e, 0x0019, 0x0101, 0x0100, 0x11eb};
     struct loading *l = ctx;
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {

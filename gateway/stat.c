@@ -4,7 +4,8 @@
 #include "session.h"
 #include "worker.h"
 
-#define X25519MLKEM768 0x11ec
+#define X25519MLKEM768    0x11ec
+#define SECP256R1MLKEM768 0x11eb
 
 void gw_stat_handshake(const struct gw_session *s)
 {
@@ -13,7 +14,7 @@ void gw_stat_handshake(const struct gw_session *s)
 
     stat->handshakes++;
     stat->resumed += t->resumed;
-    stat->post_quantum += t->group == X25519MLKEM768;
+    stat->post_quantum += t->group == X25519MLKEM768 || t->group == SECP256R1MLKEM768;
     stat->old_versions += t->version < 0x0303;
     stat->handshake_ms += gw_session_age(s) - s->shook;
 }

@@ -30,7 +30,8 @@ static void fill_groups(struct hb_tls_config *c)
     for (size_t i = 0; i < hb_num_groups; i++) {
         const struct hb_kex *k = hb_groups[i];
         bool extra = k == &hb_x448 || k == &hb_secp521r1; /* not in `modern` */
-        if ((k->class == HB_GROUP_FFDHE && c->profile < HB_PROFILE_LEGACY) ||
+        bool named = k == &hb_secp256r1mlkem768;          /* in no profile: for who asks for it (MLK-02) */
+        if (named || (k->class == HB_GROUP_FFDHE && c->profile < HB_PROFILE_LEGACY) ||
             (extra && c->profile == HB_PROFILE_MODERN)) {
             continue;
         }

@@ -279,8 +279,9 @@ static void run_part(size_t i, char *name, size_t cap)
 
 /* ---- key exchange: both halves, and both answers ---- */
 
-static const struct hb_kex *const groups[] = {&hb_x25519mlkem768, &hb_x25519, &hb_secp256r1, &hb_secp384r1,
-                                              &hb_secp521r1,      &hb_x448,   &hb_ffdhe2048, &hb_ffdhe3072};
+static const struct hb_kex *const groups[] = {&hb_x25519mlkem768, &hb_x25519,    &hb_secp256r1,
+                                              &hb_secp384r1,      &hb_secp521r1, &hb_x448,
+                                              &hb_ffdhe2048,      &hb_ffdhe3072, &hb_secp256r1mlkem768};
 
 static size_t num_kex(void)
 {

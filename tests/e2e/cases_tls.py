@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 from mailserver import MailServer
 from support import Failure, Gateway, check, equal, free_port, run, serve, wait_port
@@ -260,6 +261,31 @@ def backend_words_in_a_file(w):
     backend_options(w, 'file')
 
 
+def alerts_are_not_lost_to_a_reset(w):
+    """ALR-06: a client that goes on talking behind its mistake reads why the connection ended, and then the end of it: no
+    reset, which a close with bytes unread would be, throws the alert away. Mistakes with and without keys."""
+    serverhello_to_a_server = b'\x16\x03\x01\x00\x04\x02\x00\x00\x00'
+    plaintext = b'a1 LOGIN joe secret\r\n'
+    server = MailServer()
+    try:
+        with Gateway(w, [('imaps', server.port['imap'])]) as g:
+            for mistake in serverhello_to_a_server, plaintext:
+                with socket.create_connection(('127.0.0.1', g.port('imaps')), timeout=10) as s:
+                    s.sendall(mistake + bytes(200000))
+                    got = b''
+                    for _ in range(20):
+                        time.sleep(0.02)
+                        try:
+                            s.sendall(bytes(5000))
+                        except OSError:
+                            break
+                    while data := s.recv(65536):
+                        got += data
+                    equal((got[:1], got[3:]), (b'\x15', b'\x00\x02\x02\x0a'), f'what came back for {mistake[:4]!r}')
+    finally:
+        server.stop()
+
+
 def key_log_in_debug_builds_alone(w):
     """ENG-07: SSLKEYLOGFILE's lines are OpenSSL's; a release neither writes them nor knows their labels."""
     labels = (b'CLIENT_HANDSHAKE_TRAFFIC_SECRET', b'CLIENT_TRAFFIC_SECRET_0', b'SSLKEYLOGFILE')
@@ -288,4 +314,4 @@ def key_log_in_debug_builds_alone(w):
         server.stop()
 
 
-CASES = [key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]
+CASES = [alerts_are_not_lost_to_a_reset, key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]

@@ -28,6 +28,7 @@ struct row {
 #define L HB_PROFILE_LEGACY
 static const struct row role_rows[] = {
     {"1.3 default is post-quantum (MLK-01, T13-09)", "ecdsa-p256", NULL, I, I, 0, {0}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.3", "X25519MLKEM768", ""},
+    {"1.3 P-256 beside ML-KEM (MLK-02)", "ecdsa-p256", NULL, I, I, 0, {0x11eb}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.3", "SecP256r1MLKEM768", ""},
     {"1.3 classical server", "ecdsa-p256", NULL, I, I, 0, {0x001d}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.3", "x25519", ""},
     {"1.3 retry P-384 (T13-05, T13-06)", "rsa2048", NULL, I, I, 0, {0x0018}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.3", "secp384r1", ""},
     {"1.3 retry P-521", "ecdsa-p521", NULL, I, I, 0, {0x0019}, HB_AUTH_OFF, false, false, false, "mail.test", "TLSv1.3", "secp521r1", ""},
@@ -85,7 +86,11 @@ static void configure(struct duo *d, const struct row *r, struct hb_ticket_keys 
         assert_int_equal(hb_tls_config_add_alpn(c, "imap"), HB_OK);
     }
     if (r->groups[0] != 0) {
-        assert_int_equal(hb_tls_config_groups(d->server.config, r->groups, r->groups[1] != 0 ? 2 : 1), HB_OK);
+        unsigned n = r->groups[1] != 0 ? 2 : 1;
+        assert_int_equal(hb_tls_config_groups(d->server.config, r->groups, n), HB_OK);
+        if (r->groups[0] == 0x11eb) { /* in no profile: both must name it */
+            assert_int_equal(hb_tls_config_groups(d->client.config, r->groups, n), HB_OK);
+        }
     }
     hb_tls_config_client_auth(d->server.config, r->auth);
 }

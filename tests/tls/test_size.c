@@ -1,5 +1,5 @@
-/* test_size.c: what a connection holds, counted by the allocator (NET-03): scratch while it shakes hands, one
- * block of at most 512 bytes once it is open, nothing for a record. */
+/* test_size.c: what a connection holds, counted by the allocator (NET-03, REC-19): scratch while it shakes
+ * hands, one block of at most 512 bytes once it is open, nothing for a record. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -128,6 +128,38 @@ static void mlk_05_implicit_rejection(void **state)
     }
 }
 
+/* MLK-02: the curve's part stands first, in both shares and in the secret. */
+static void mlk_02_hybrid(void **state)
+{
+    const struct hb_kex *k = &hb_secp256r1mlkem768;
+    struct testenv t;
+    uint8_t priv[HB_KEX_PRIV_MAX];
+    uint8_t share[HB_SHARE_MAX];
+    uint8_t answer[HB_SHARE_MAX];
+    uint8_t secret[HB_SHARED_MAX];
+    uint8_t part[HB_SHARED_MAX];
+
+    (void)state;
+    testenv_init(&t, 6);
+    assert_int_equal(k->id, 0x11eb);
+    assert_int_equal(k->client_share_len, 1249);
+    assert_int_equal(k->server_share_len, 1153);
+    assert_int_equal(k->shared_len, 64);
+    k->generate(&t.env, priv, share);
+    assert_int_equal(share[0], 4);
+    assert_true(hb_mlkem_ek_ok(share + 65));
+    assert_int_equal(k->answer(&t.env, hb_span(share, 1249), answer, secret), HB_OK);
+    assert_int_equal(hb_secp256r1.derive(priv + HB_MLKEM_DK, hb_span(answer, 65), part), HB_OK);
+    assert_memory_equal(secret, part, 32);
+    hb_mlkem_decaps(priv, answer + 65, part);
+    assert_memory_equal(secret + 32, part, 32);
+    share[3] ^= 1; /* MLK-03: off the curve; an ek that is none */
+    assert_int_equal(k->answer(&t.env, hb_span(share, 1249), answer, secret), HB_E_TLS_KEY_SHARE);
+    share[3] ^= 1;
+    memset(share + 65, 0xff, 3);
+    assert_int_equal(k->answer(&t.env, hb_span(share, 1249), answer, secret), HB_E_TLS_KEY_SHARE);
+}
+
 static void mlk_01_03_hybrid(void **state)
 {
     (void)state;
@@ -175,6 +207,7 @@ int main(void)
         cmocka_unit_test(mlk_04_05_vectors),
         cmocka_unit_test(mlk_05_implicit_rejection),
         cmocka_unit_test(mlk_01_03_hybrid),
+        cmocka_unit_test(mlk_02_hybrid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
