@@ -2,10 +2,13 @@
 """What a handshake costs the gateway with the keys in a keeper and in the workers: handshakes.py --gateway PROGRAM
 
 One worker, OpenSSL's s_time as the client, full handshakes one behind another for some seconds; CPU time of each process as
-the kernel counts it (/proc/PID/schedstat), so that a busy machine does not matter much. Never asserted."""
+the kernel counts it (/proc/PID/schedstat), so that a busy machine does not matter much. Both ways take turns, round after
+round, and the median counts; what one after another takes by the clock, the client's part included, is said beside. Never
+asserted."""
 import argparse
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -24,7 +27,8 @@ def children(pid):
     found = {}
     for child in pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split():
         name = pathlib.Path(f'/proc/{child}/cmdline').read_text().split('\0')[0].split()
-        found[name[1] if name[0] == 'hauberk:' else 'supervisor'] = int(child)
+        if len(name) > 1 and name[0] == 'hauberk:':  # else it has only just been forked
+            found[name[1]] = int(child)
     return found
 
 
@@ -37,29 +41,35 @@ def measure(w, keys, cert, version, seconds):
     while not wanted <= set(pids := children(p.pid)):
         time.sleep(0.05)
     before = {name: cpu(pid) for name, pid in pids.items()}
+    start = time.monotonic()
     out = subprocess.run(['openssl', 's_time', '-connect', f'127.0.0.1:{port}', '-new', '-time', str(seconds), version],
                          capture_output=True, check=False).stdout.decode()
+    took = time.monotonic() - start
     number = int(re.search(r'(\d+) connections in [\d.]+s;', out).group(1))
     used = {name: (cpu(pid) - before[name]) / 1000 / number for name, pid in pids.items()}
     w.stop(p)
-    return number, used
+    return used.get('worker', 0), used.get('keeper', 0), 1e6 * took / number
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--gateway', required=True)
     parser.add_argument('--seconds', type=int, default=3)
+    parser.add_argument('--rounds', type=int, default=3)
     args = parser.parse_args()
     w = World(args.gateway, args.gateway)
     try:
-        print('full handshakes, microseconds of CPU time each     worker   keeper      sum')
+        print('full handshakes, microseconds of CPU time    worker   keeper      sum  a second   by the clock')
         for cert in ('ecdsa-p256', 'rsa2048'):
             for version in ('-tls1_3', '-tls1_2'):
-                for keys in ('worker', 'keeper'):
-                    number, used = measure(w, keys, cert, version, args.seconds)
-                    worker, keeper = used.get('worker', 0), used.get('keeper', 0)
-                    print(f'{cert:11} {version[1:]:7} keys = {keys:6} ({number:6} handshakes) {worker:8.1f} {keeper:8.1f} '
-                          f'{worker + keeper:8.1f}', flush=True)
+                both = {'worker': [], 'keeper': []}
+                for _ in range(args.rounds):
+                    for keys, rounds in both.items():
+                        rounds.append(measure(w, keys, cert, version, args.seconds))
+                for keys, rounds in both.items():
+                    worker, keeper, clock = (statistics.median(column) for column in zip(*rounds))
+                    print(f'{cert:11} {version[1:]:7} keys = {keys:6}         {worker:8.1f} {keeper:8.1f} '
+                          f'{worker + keeper:8.1f} {1e6 / max(worker, keeper):9.0f} {clock:8.0f} us', flush=True)
     finally:
         w.close()
 

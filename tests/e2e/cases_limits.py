@@ -1,12 +1,13 @@
 """Lists and limits: who is refused hears it where the protocol can say so, costs nothing, and nobody else notices."""
 import pathlib
+import re
 import socket
 import ssl
 import time
 
 from cases_policy import listeners, login_imap, with_server
 from cases_processes import wait_for
-from support import Gateway, Line, check, equal, run, upgrade, wait_port
+from support import Failure, Gateway, Line, check, equal, run, upgrade, wait_port
 
 NOBODY = ('--limit-exempt', '192.0.2.0/24')  # loopback counts, too
 
@@ -106,6 +107,49 @@ def handshakes_a_second(w, server):
         inside.send('a NOOP\r\n')
         inside.until('a ')
         inside.close()
+
+
+@with_server
+def each_limit_has_its_figure(w, server):
+    """Every limit refuses under a code of its own, which the metrics count: each session, not only those that are logged."""
+    def refused(g, source):
+        try:
+            c = Line(g.port('imaps'), source=source)
+            c.start_tls(w.client_context())
+            c.line()
+            held.append(c)
+            return False
+        except (ssl.SSLError, OSError, Failure):
+            return True
+
+    rows = [('connections-per-address', 1, 'GW_LIMIT_ADDRESS', ('127.0.0.2', '127.0.0.3'), ('127.0.0.2', '127.0.0.3')),
+            ('connections-per-network', 2, 'GW_LIMIT_NETWORK', ('127.0.0.2', '127.0.0.3', '127.0.1.2'), ('127.0.0.4', '127.0.0.2')),
+            ('handshakes-per-network', 1, 'GW_LIMIT_RATE', [f'127.0.0.{n}' for n in range(2, 12)], ('127.0.0.99', '127.0.0.98')),
+            ('handshakes-per-second', 1, 'GW_LIMIT_RATE', [f'127.0.{n}.1' for n in range(2, 12)], ('127.0.99.1', '127.0.98.1')),
+            ('handshakes-at-once', 1, 'GW_LIMIT_HANDSHAKES', ('127.0.0.2',), ('127.0.0.3', '127.0.1.3')),
+            ('deny', '127.0.3.0/24', 'GW_DENIED', ('127.0.0.2',), ('127.0.3.1', '127.0.3.2'))]
+    for word, value, code, good, bad in rows:
+        control, held = w.folder / f'limits-{word}', []
+        with Gateway(w, listeners(server, 'imaps'), *NOBODY, f'--{word}', str(value), '--control', str(control), wait=False) as g:
+            wait_for('the worker', lambda: g.events('ready') and control.exists())  # without a connection, which would count
+            for source in good:
+                check(not refused(g, source), f'{word}: {source} was refused')
+            half = None
+            if word == 'handshakes-at-once':
+                half = Line(g.port('imaps'), source='127.0.0.9')
+                half.send(b'\x16\x03\x01')
+                time.sleep(0.3)
+            answers = [refused(g, source) for source in bad]
+            check(any(answers) if code == 'GW_LIMIT_RATE' else all(answers), f'{word}: {answers}')  # a token a second comes back
+            counted = wait_for('the figure', lambda: re.search(
+                rf'hauberk_sessions_ended_total{{code="{code}"}} (\d+)', run([w.gateway_program, 'ctl', '--control', str(control), 'metrics'])[1].decode()))
+            check(int(counted[1]) >= sum(answers), f'{word}: {counted[0]}')
+            check({c for c, _ in refusals(g)} == {code}, f'{word}: {refusals(g)}')
+            if half:
+                half.close()
+                wait_for('room for a handshake', lambda: not refused(g, '127.0.0.3'))
+            for c in held:
+                c.close()
 
 
 def wrong_login(w, g, scheme, source='127.0.0.1'):
@@ -243,5 +287,5 @@ def memory_ceiling(w, server):
         check(not [e for e in g.events('session.end') if e['code'] == 'NO_MEMORY'], 'nobody was cut')
 
 
-CASES = [fail2ban_reads_the_log, connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second, failed_logins_close_the_door,
+CASES = [fail2ban_reads_the_log, each_limit_has_its_figure, connections_per_address, announced_addresses_count, allow_and_deny, handshakes_a_second, failed_logins_close_the_door,
          tarpit, memory_ceiling]

@@ -1,10 +1,11 @@
 """Processes that are killed (signal 9) under load."""
 import os
 import signal
+import time
 
 from cases_processes import Setup, wait_for
 from load import Load, Outcome, sessions_of
-from support import check, equal
+from support import Line, check, equal
 
 
 def pid_of(g, role, number):
@@ -18,18 +19,26 @@ def worker(w, echo):
     if os.getuid() != 0:
         return Outcome(0, [], 0, 'not played: only root may see which sessions a worker has')
     with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
-        load, ended = Load(w, g.port('imap'), 16, 4), set()
+        load, ended, waited = Load(w, g.port('imap'), 16, 4), set(), []
         for number in (0, 1):
             victim = pid_of(g, 'worker', number)
             os.kill(victim, signal.SIGSTOP)  # so that what it has does not change any more
             ended |= sessions_of(victim, g.port('imap'))
             os.kill(victim, signal.SIGKILL)
+            start = time.monotonic()
+            comers = [Line(g.port('imap')) for _ in range(16)]  # some of them stand in the dead one's queue
+            for c in comers:
+                c.line()
+            waited.append(time.monotonic() - start)
+            for c in comers:
+                c.close()
             wait_for('a new worker', lambda n=number, v=victim: (p := g.status()['worker'][n]).get('pid', v) != v and
                      p.get('generation') == 1)
             load.moves()
         equal(len(g.events('worker.died')), 2, 'the log says so')
         outcome = load.end(ended)
         check(outcome.ended > 0, 'the workers that were killed had sessions')
+        outcome.note += ', all who came right then were greeted after ' + ' and '.join(f'{s * 1000:.0f} ms' for s in waited)
         return outcome
 
 
