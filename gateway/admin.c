@@ -35,6 +35,7 @@ struct admin {
     struct gw_http *http;    /* owned; NULL: nobody asks for figures */
     struct client clients[MAX_CLIENTS];
     uint32_t next_id;
+    uint64_t full_until; /* milliseconds: no descriptor was left for a client, who waits; 0: not so */
     struct gw_ipc_in in;
 };
 
@@ -124,6 +125,7 @@ static void take_client(struct admin *a)
 {
     int fd = accept4(a->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+    a->full_until = fd < 0 && (errno == EMFILE || errno == ENFILE) ? now_ms() + 1000 : 0;
     for (unsigned i = 0; fd >= 0 && i < MAX_CLIENTS; i++) {
         if (a->clients[i].fd < 0) {
             a->clients[i] = (struct client){.fd = fd, .id = ++a->next_id, .since = now_ms()};
@@ -220,7 +222,9 @@ static bool turn(struct admin *a)
     int timeout = a->http != NULL ? 1000 : -1; /* libmicrohttpd ends silent connections when it is called */
 
     fds[0] = (struct pollfd){a->supervisor, POLLIN, 0};
-    fds[1] = (struct pollfd){a->control, POLLIN, 0};
+    bool full = a->full_until > now_ms();
+    timeout = full ? 1000 : timeout;
+    fds[1] = (struct pollfd){full ? -1 : a->control, POLLIN, 0};
     for (unsigned i = 0; i < MAX_CLIENTS; i++) {
         struct client *c = &a->clients[i];
         if (c->fd >= 0 && !c->asked) {

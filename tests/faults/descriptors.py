@@ -118,14 +118,20 @@ def taken_away(w, echo):
 
 
 def nothing_at_all(w, echo):
-    """A worker without sessions that cannot open anything: the system's word is heard, and who comes waits."""
+    """A worker without sessions, and the admin process, cannot open anything: the system's word is heard, and who comes waits."""
     with Setup(w, echo, 'imap') as g:
-        pid = g.pids('worker')[0]
+        pid, admin, said = g.pids('worker')[0], g.pids('admin')[0], []
         limit(pid, 3)
+        limit(admin, 3)
+        asking = threading.Thread(target=lambda: said.append(g.ctl('status')[0]))
+        asking.start()
         coming = [Waiter(w, g.port('imap')) for _ in range(20)]
         wait_for('the pause', lambda: g.events('accept.paused'))
-        equal([c.inside for c in coming], [False] * 20, 'those who wait')
+        equal(([c.inside for c in coming], said), ([False] * 20, []), 'those who wait')
         limit(pid, None)
+        limit(admin, None)
+        asking.join(60)
+        equal(said, [0], 'hauberk ctl')
         for c in coming:
             c.join(60)
         wait_for('its end', lambda: g.events('accept.resumed'))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,6 +89,36 @@ static void no_room(void **state)
     }
     assert_true(n >= 16);
     assert_int_equal(gw_ipc_recv(ends[1], &in), GW_IPC_MESSAGE);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* A receiver at its limit gets the message and as many descriptors as it can have, and is told; later it goes
+ * on. */
+static void short_of_descriptors(void **state)
+{
+    struct rlimit limit;
+    int ends[2];
+    int fds[3] = {0, 0, 0};
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(gw_ipc_pair(ends));
+    int next = dup(0);
+    assert_true(next >= 0);
+    (void)close(next);
+    for (unsigned room = 0; room < 4; room++) {
+        struct rlimit low = {(rlim_t)next + room, limit.rlim_max};
+        assert_true(gw_ipc_send(ends[0], GW_MSG_CONF, hb_span("\0\0\0\7", 4), fds, 3));
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        enum gw_ipc_result r = gw_ipc_recv(ends[1], &in);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(r, GW_IPC_MESSAGE);
+        assert_int_equal(in.cut, room < 3);
+        assert_int_equal(in.num_fds, room);
+        assert_int_equal(hb_cur_u32(&in.body), 7);
+        gw_ipc_done(&in);
+    }
     (void)close(ends[0]);
     (void)close(ends[1]);
 }
@@ -286,8 +317,10 @@ static void no_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages), cmocka_unit_test(nonsense),    cmocka_unit_test(no_room),
-        cmocka_unit_test(answers),  cmocka_unit_test(generations), cmocka_unit_test(no_requests),
+        cmocka_unit_test(messages),    cmocka_unit_test(nonsense),
+        cmocka_unit_test(no_room),     cmocka_unit_test(short_of_descriptors),
+        cmocka_unit_test(answers),     cmocka_unit_test(generations),
+        cmocka_unit_test(no_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
