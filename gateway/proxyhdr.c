@@ -184,29 +184,51 @@ enum gw_proxy_status gw_proxy_parse(struct hb_span in, size_t *used, struct gw_p
 
 /* ---- writing ---- */
 
-/* The bare addresses, of one family; false: there are no such. */
-static bool both(const struct gw_proxy_addrs *addrs, struct hb_span *src, struct hb_span *dst)
+/* Two addresses of one family. An IPv4 address beside one of IPv6 goes in IPv6's form (RFC 4291 2.5.5.2). */
+struct pair {
+    uint8_t bytes[2][16];
+    size_t width; /* 4, 16; 0: there are no such */
+};
+
+static void put_address(struct pair *p, size_t i, struct hb_span bytes)
 {
-    *src = gw_addr_bytes((const struct sockaddr *)&addrs->src);
-    *dst = gw_addr_bytes((const struct sockaddr *)&addrs->dst);
-    return src->len == dst->len && src->len > 0;
+    if (bytes.len == p->width) {
+        memcpy(p->bytes[i], bytes.p, bytes.len);
+        return;
+    }
+    memset(p->bytes[i] + 10, 0xff, 2);
+    memcpy(p->bytes[i] + 12, bytes.p, 4);
+}
+
+static struct pair both(const struct gw_proxy_addrs *addrs)
+{
+    struct hb_span src = gw_addr_bytes((const struct sockaddr *)&addrs->src);
+    struct hb_span dst = gw_addr_bytes((const struct sockaddr *)&addrs->dst);
+    struct pair p = {.width = 0};
+
+    if (src.len > 0 && dst.len > 0) {
+        p.width = src.len > dst.len ? src.len : dst.len;
+        put_address(&p, 0, src);
+        put_address(&p, 1, dst);
+    }
+    return p;
 }
 
 void gw_proxy_v1(struct hb_bld *b, const struct gw_proxy_addrs *addrs)
 {
-    struct hb_span bytes[2];
-    char src[GW_ADDR_TEXT];
-    char dst[GW_ADDR_TEXT];
-    char line[2 * GW_ADDR_TEXT + 40];
+    struct pair p = both(addrs);
+    int family = p.width == 4 ? AF_INET : AF_INET6;
+    char text[2][INET6_ADDRSTRLEN];
+    char line[2 * INET6_ADDRSTRLEN + 40];
 
-    if (!both(addrs, &bytes[0], &bytes[1])) {
+    if (p.width == 0 || inet_ntop(family, p.bytes[0], text[0], sizeof text[0]) == NULL ||
+        inet_ntop(family, p.bytes[1], text[1], sizeof text[1]) == NULL) {
         b->failed = true;
         return;
     }
-    unsigned src_port = gw_addr_text((const struct sockaddr *)&addrs->src, src);
-    unsigned dst_port = gw_addr_text((const struct sockaddr *)&addrs->dst, dst);
-    (void)snprintf(line, sizeof line, "PROXY TCP%c %s %s %u %u\r\n", bytes[0].len == 4 ? '4' : '6', src, dst,
-                   src_port, dst_port);
+    (void)snprintf(line, sizeof line, "PROXY TCP%c %s %s %u %u\r\n", p.width == 4 ? '4' : '6', text[0],
+                   text[1], (unsigned)gw_addr_port((const struct sockaddr *)&addrs->src),
+                   (unsigned)gw_addr_port((const struct sockaddr *)&addrs->dst));
     hb_bld_str(b, line);
 }
 
@@ -243,17 +265,16 @@ void gw_proxy_v2(struct hb_bld *b, const struct gw_proxy_addrs *addrs, const str
         hb_bld_u16(b, 0);
         return;
     }
-    struct hb_span src;
-    struct hb_span dst;
-    if (!both(addrs, &src, &dst)) {
+    struct pair p = both(addrs);
+    if (p.width == 0) {
         b->failed = true;
         return;
     }
     hb_bld_u8(b, CMD_PROXY);
-    hb_bld_u8(b, src.len == 4 ? FAM_TCP4 : FAM_TCP6);
+    hb_bld_u8(b, p.width == 4 ? FAM_TCP4 : FAM_TCP6);
     struct hb_bld_mark mark = hb_bld_open16(b);
-    hb_bld_put(b, src);
-    hb_bld_put(b, dst);
+    hb_bld_put(b, hb_span(p.bytes[0], p.width));
+    hb_bld_put(b, hb_span(p.bytes[1], p.width));
     hb_bld_u16(b, gw_addr_port((const struct sockaddr *)&addrs->src));
     hb_bld_u16(b, gw_addr_port((const struct sockaddr *)&addrs->dst));
     put_tlv(b, TLV_ALPN, facts->alpn);

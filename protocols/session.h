@@ -142,14 +142,14 @@ struct hb_proto_session {
     uint8_t num_bad;
     uint8_t external;  /* enum hb_external_step: of an exchange under way */
     uint8_t mechanism; /* of the login that was forwarded last: clear.c's number */
-    bool secured;      /* TLS is up toward the client */
-    bool greeted;      /* the client has seen a greeting of this TLS state: the backend's is swallowed */
-    bool authenticated;
-    bool first_line; /* the client's first line in this TLS state was seen */
-    bool opaque, closed;
-    bool bye_due; /* shutdown is said in answer to the next command */
-    bool backend_said_bye;
-    bool scram_hidden; /* SASL-06: the backend has SCRAM with channel binding */
+    bool secured : 1;  /* TLS is up toward the client */
+    bool greeted : 1;  /* the client has seen a greeting of this TLS state: the backend's is swallowed */
+    bool authenticated : 1;
+    bool first_line : 1; /* the client's first line in this TLS state was seen */
+    bool opaque : 1, closed : 1;
+    bool bye_due : 1; /* shutdown is said in answer to the next command */
+    bool backend_said_bye : 1;
+    bool scram_hidden : 1; /* SASL-06: the backend has SCRAM with channel binding */
     union {
         struct hb_tagged_state tagged;
         struct hb_pop3_state pop3;

@@ -1,9 +1,9 @@
 /* fuzz_proxy_header.c: any bytes where a PROXY header belongs: read the same at every cut, never beyond the
  * end, and what was read and written again reads the same. */
+#include "net.h"
 #include "proxyhdr.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -12,6 +12,15 @@ static void promise(int kept)
     if (!kept) {
         abort();
     }
+}
+
+/* The same address and port, in whatever form. */
+static int alike(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    const struct sockaddr *x = (const struct sockaddr *)a;
+    const struct sockaddr *y = (const struct sockaddr *)b;
+
+    return hb_span_eq(gw_addr_bytes(x), gw_addr_bytes(y)) && gw_addr_port(x) == gw_addr_port(y);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -35,11 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         struct hb_bld out = hb_bld(mem, sizeof mem);
         gw_proxy_v1(&out, &a);
         promise(hb_bld_ok(&out) && gw_proxy_parse(hb_bld_span(&out), &again, &b) == GW_PROXY_OK);
-        promise(memcmp(&a, &b, sizeof a) == 0);
+        promise(alike(&a.src, &b.src) && alike(&a.dst, &b.dst));
         hb_bld_reset(&out);
         gw_proxy_v2(&out, &a, &facts);
         promise(hb_bld_ok(&out) && gw_proxy_parse(hb_bld_span(&out), &again, &b) == GW_PROXY_OK);
-        promise(memcmp(&a, &b, sizeof a) == 0);
+        promise(alike(&a.src, &b.src) && alike(&a.dst, &b.dst));
     }
     return 0;
 }

@@ -239,6 +239,8 @@ static void fix_finished(struct player *p, struct hb_bld *m)
     if (p->t->info.version == 0x0304) {
         hb_transcript_now(&hs->transcript, digest);
         hb_ks13_finished(hash, p->client ? hs->ks.server : hs->ks.client, digest, mac);
+    } else if (hs->master12.first.hash == NULL) {
+        return; /* too early: there is no key to make it with */
     } else {
         hb_kx12_verify_data(p->t, p->client, mac);
     }
