@@ -65,10 +65,11 @@ def kill_all():
 
 
 class Run(World):
-    """The World of a table. stopping: set when somebody wants the run to end; no cell begins after that."""
+    """The World of a table. stopping: set when somebody wants the run to end; no cell begins after that. lingering: words of
+    processes that their server leaves behind, and that would end by themselves later."""
 
     def __init__(self, gateway):
-        self.stopping = threading.Event()
+        self.stopping, self.lingering = threading.Event(), set()
         adopt_orphans()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.interrupted)
@@ -103,10 +104,10 @@ class Run(World):
         """The words of each process that was still there after everything was asked to end."""
         super().close()
         end = time.monotonic() + PATIENCE
-        while (left := descendants()) and time.monotonic() < end:
+        while (left := sorted(set(descendants().values()) - self.lingering)) and time.monotonic() < end:
             time.sleep(0.05)
         kill_all()
-        return sorted(left.values())
+        return left
 
 
 def told(left):

@@ -1,6 +1,7 @@
 """One cell of the mail matrix: a client, a real server behind the gateway, a protocol, and where TLS is.
 
-front   'starttls' or 'implicit': the client's leg.        leg   'plain' or 'starttls': the gateway's leg to the server.
+front   the client's leg: 'starttls'; 'implicit'; or 'external': STARTTLS, and a certificate in place of a password
+leg     the gateway's leg to the server: 'plain' or 'starttls'
 
 What a cell proves: a message that the server was given past the gateway came to the client through it, or one that
 the client sent is in the server's store; scripts and articles go there and come back. The text holds lines that look
@@ -11,20 +12,33 @@ import shutil
 import time
 
 from harness import Failure, check, tail
+from support import run
 
 MAIL, NEWS, SCRIPTS = ('smtp', 'submission', 'lmtp'), 'nntp', 'sieve'
 READ = ('imap', 'pop3')
 PROTOCOLS = (*READ, *MAIL, SCRIPTS, NEWS)
 NAMES = {'imap': 'IMAP', 'pop3': 'POP3', 'smtp': 'SMTP', 'submission': 'submission', 'lmtp': 'LMTP', 'sieve': 'ManageSieve',
          'nntp': 'NNTP'}
-FRONTS, LEGS = ('starttls', 'implicit'), ('plain', 'starttls')
+FRONTS, LEGS = ('starttls', 'implicit', 'external'), ('plain', 'starttls')
+EXTERNAL = ('imap', 'pop3', 'submission', 'sieve', 'nntp')  # protocols with a login
 SENDER, RECIPIENT = 'alice@example.org', 'joe@mail.test'
-USER, PASSWORD = 'joe', 'secret'
+USER, PASSWORD, MASTER = 'joe', 'secret', 'gateway'
 # how sessions may end that went well: some say no QUIT, some no close_notify
 ENDS = {'PROTO_QUIT', 'PROTO_BACKEND_LOST', 'GW_CLIENT_GONE', 'GW_BACKEND_CLOSED', 'GW_BACKEND_RESET', 'TLS_TRUNCATED'}
 SERIAL = itertools.count(1)
 TEXT = [b'STARTTLS', b'.', b'..', b'a1 LOGOUT', b'QUIT', b'250 OK', b'{3}', b')', b'* BYE', b''] + [
     b'%04d a line among four hundred, so that it takes more than one record' % n for n in range(400)] + [b'the end']
+
+
+def credentials(world):
+    """A certificate for joe, by his CN; and the password of the backends' user who may be anybody."""
+    path = world.certs / USER
+    code, _, err = run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj',
+                        f'/CN={USER}', '-addext', 'extendedKeyUsage=clientAuth', '-addext', 'basicConstraints=critical,CA:FALSE',
+                        '-CA', f'{world.certs}/ca.crt', '-CAkey', f'{world.certs}/ca.key', '-keyout', f'{path}.key', '-out', f'{path}.crt'])
+    check(code == 0, f'openssl req: {err!r}')
+    (world.certs / 'master').write_text(PASSWORD + '\n')
+    (world.certs / 'master').chmod(0o600)
 
 
 class Cell:
@@ -33,7 +47,7 @@ class Cell:
     def __init__(self, world, server, proto, front, leg):
         self.world, self.server, self.proto, self.front, self.leg = world, server, proto, front, leg
         self.subject = f'interop-{next(SERIAL)}'
-        self.ca = world.certs / 'ca.crt'
+        self.ca, self.cert, self.key = (world.certs / name for name in ('ca.crt', f'{USER}.crt', f'{USER}.key'))
         self.folder = world.folder / self.subject
         self.folder.mkdir()
         head = {'nntp': [f'From: {SENDER}', f'Newsgroups: {server.group}', f'Subject: {self.subject}',
@@ -51,12 +65,21 @@ class Cell:
         return self.front == 'implicit'
 
     @property
+    def external(self):
+        return self.front == 'external'
+
+    @property
+    def password(self):
+        """With a certificate there is none: a client that would rather use it must fail."""
+        return 'nosecret' if self.external else PASSWORD
+
+    @property
     def scheme(self):
         return self.proto + ('s' if self.implicit else '')
 
     @property
     def port(self):
-        return self.server.gateways[self.leg].port(self.scheme)
+        return self.server.gateway(self.front, self.leg).port(self.scheme)
 
     @property
     def body(self):
@@ -114,7 +137,7 @@ def told(gateway, before, seconds=10):
 
 def run_cell(world, server, proto, client, front, leg):
     """Raises Failure, with what the gateway had to say."""
-    gateway = server.gateways[leg]
+    gateway = server.gateway(front, leg)
     before = len([e for e in gateway.events('session.end') if e['bytes_in'] > 0])
     cell = Cell(world, server, proto, front, leg)
     try:
@@ -127,6 +150,8 @@ def run_cell(world, server, proto, client, front, leg):
         check(sessions, 'the gateway saw no session')
         for s in sessions:
             check(s['proto'] == proto and s.get('version', '').startswith('TLSv1.'), f'the client was not inside TLS: {brief([s])}')
+            check(s.get('client_cert') == (USER if cell.external else None), f'a client certificate: {s.get("client_cert")}')
+            check(not client.group or s.get('group') == client.group, f'the group is {s.get("group")}')
             check(s['code'] in ENDS | server.ends, f'the log has no such end for it: {brief([s])}')
             check(s.get('backend_tls', '').startswith('TLSv1.') == (leg == 'starttls'), f'the leg to the server: {brief([s])}')
     except (Failure, OSError) as e:

@@ -5,9 +5,10 @@ import re
 import subprocess
 import time
 
+import trixie
 from harness import SECONDS, Failure, check, tail
 from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
-from mail_tools import Client
+from mail_tools import Client, must
 
 GREETINGS = {'imap': rb'\* OK', 'pop3': rb'\+OK', 'sieve': rb'OK', 'nntp': rb'20[01] '}
 PLAIN = base64.b64encode(f'\0{USER}\0{PASSWORD}'.encode()).decode()
@@ -90,7 +91,7 @@ class Terminal(Client):
 
 
 def imap(cell, say):
-    say(f'a1 LOGIN {USER} {PASSWORD}', rb'a1 OK')
+    say('a1 AUTHENTICATE EXTERNAL =' if cell.external else f'a1 LOGIN {USER} {PASSWORD}', rb'a1 OK')
     say('a2 SELECT INBOX', rb'a2 OK')
     got = say('a3 FETCH 1 (BODY.PEEK[])', rb'a3 OK')
     found = re.search(rb'BODY\[\] \{(\d+)\}\r?\n', got)
@@ -100,8 +101,11 @@ def imap(cell, say):
 
 
 def pop3(cell, say):
-    say(f'USER {USER}', rb'\+OK')
-    say(f'PASS {PASSWORD}', rb'\+OK')
+    if cell.external:
+        say('AUTH EXTERNAL =', rb'\+OK')
+    else:
+        say(f'USER {USER}', rb'\+OK')
+        say(f'PASS {PASSWORD}', rb'\+OK')
     got = say('RETR 1', rb'\.\r?$')
     cell.same(re.sub(rb'(?m)^\.', b'', got[got.index(b'\n') + 1:]), 'retrieved')
     say('QUIT', rb'\+OK')
@@ -110,7 +114,7 @@ def pop3(cell, say):
 def smtp(cell, say):
     say('LHLO client.test' if cell.proto == 'lmtp' else 'EHLO client.test', rb'250 ')
     if cell.login:
-        say(f'AUTH PLAIN {PLAIN}', rb'235 ')
+        say('AUTH EXTERNAL =' if cell.external else f'AUTH PLAIN {PLAIN}', rb'235 ')
     for line in (f'MAIL FROM:<{SENDER}>', f'RCPT TO:<{RECIPIENT}>'):
         say(line, rb'250 ')
     say('DATA', rb'354 ')
@@ -119,7 +123,7 @@ def smtp(cell, say):
 
 
 def sieve(cell, say):
-    say(f'AUTHENTICATE "PLAIN" "{PLAIN}"', rb'OK')
+    say('AUTHENTICATE "EXTERNAL" ""' if cell.external else f'AUTHENTICATE "PLAIN" "{PLAIN}"', rb'OK')
     script = cell.script
     say(b'PUTSCRIPT "%s" {%d+}\r\n%s\r\n' % (cell.subject.encode(), len(script), script), rb'OK')
     got = say(f'GETSCRIPT "{cell.subject}"', rb'OK')
@@ -129,8 +133,11 @@ def sieve(cell, say):
 
 def nntp(cell, say):
     say('MODE READER', rb'20[01] ')
-    say(f'AUTHINFO USER {USER}', rb'381 ')
-    say(f'AUTHINFO PASS {PASSWORD}', rb'281 ')
+    if cell.external:
+        say('AUTHINFO SASL EXTERNAL =', rb'281 ')
+    else:
+        say(f'AUTHINFO USER {USER}', rb'381 ')
+        say(f'AUTHINFO PASS {PASSWORD}', rb'281 ')
     say('POST', rb'340 ')
     say(stuffed(cell.message), rb'240 ')
     check(say(f'GROUP {cell.server.group}', rb'211 ') != b'', 'GROUP')
@@ -140,13 +147,24 @@ def nntp(cell, say):
 
 
 class OpenSSL(Terminal):
-    name, packages = 'openssl s_client', ('openssl',)
+    name, packages, program = 'openssl s_client', ('openssl',), ('openssl',)
 
     def argv(self, cell):
         words = {'submission': 'smtp'}
-        return ['openssl', 's_client', *(() if cell.implicit else ('-starttls', words.get(cell.proto, cell.proto))), '-connect',
+        return [*self.program, 's_client', *(('-groups', self.group) if self.group else ()), *(() if cell.implicit else ('-starttls', words.get(cell.proto, cell.proto))), '-connect',
                 f'127.0.0.1:{cell.port}', '-servername', 'mail.test', '-verify_hostname', 'mail.test', '-CAfile', cell.ca,
-                '-verify_return_error', '-quiet']
+                '-verify_return_error', '-quiet', *(('-cert', cell.cert, '-key', cell.key) if cell.external else ())]
+
+
+class OpenSSL35(OpenSSL):
+    """That of the next Debian, from the tree that trixie.py tells of: STARTTLS, and nothing but X25519MLKEM768 behind it."""
+    name, group = 'OpenSSL 3.5 ML-KEM', 'X25519MLKEM768'
+
+    def __init__(self, tree):
+        self.program = trixie.program(tree, 'openssl')
+
+    def version(self):
+        return must([*self.program, 'version']).decode().split()[1]
 
 
 class GnuTLS(Terminal):
@@ -155,4 +173,5 @@ class GnuTLS(Terminal):
     def argv(self, cell):
         words = {'submission': 'smtp'}
         return ['gnutls-cli', *(() if cell.implicit else (f'--starttls-proto={words.get(cell.proto, cell.proto)}',)), '-p', cell.port,
-                '--sni-hostname=mail.test', '--verify-hostname=mail.test', f'--x509cafile={cell.ca}', '127.0.0.1']
+                '--sni-hostname=mail.test', '--verify-hostname=mail.test', f'--x509cafile={cell.ca}',
+                *((f'--x509certfile={cell.cert}', f'--x509keyfile={cell.key}') if cell.external else ()), '127.0.0.1']

@@ -1,5 +1,6 @@
 """Clients of the mail matrix that are libraries: Python's in this process, others' in small programs of ours
-(peers/mail/), which are all called PROTOCOL starttls|implicit PORT CA FILE LOGIN and say there what they do."""
+(peers/mail/), which are all called PROTOCOL starttls|implicit PORT CA FILE LOGIN, or PROTOCOL external PORT CA FILE LOGIN
+CERTIFICATE KEY, and say there what they do."""
 import imaplib
 import nntplib
 import platform
@@ -26,10 +27,15 @@ class Python(Client):
     def lacks(self, proto, front, server, leg):
         if (proto, front) == ('lmtp', 'implicit'):
             return 'smtplib.LMTP has no TLS from the first byte'
+        if front == 'external' and proto in ('pop3', 'nntp'):
+            return 'poplib and nntplib know no SASL'
         return None
 
     def context(self, cell):
-        return cell.world.client_context()
+        context = cell.world.client_context()
+        if cell.external:
+            context.load_cert_chain(cell.cert, cell.key)
+        return context
 
     def imap(self, cell):
         context = self.context(cell)
@@ -38,7 +44,10 @@ class Python(Client):
         else:
             box = imaplib.IMAP4('localhost', cell.port, timeout=30)
             check(box.starttls(context)[0] == 'OK', 'STARTTLS')
-        box.login(USER, PASSWORD)
+        if cell.external:
+            box.authenticate('EXTERNAL', lambda _: USER.encode())
+        else:
+            box.login(USER, PASSWORD)
         check(box.select('INBOX')[0] == 'OK', 'SELECT')
         cell.same(box.fetch('1', '(BODY[])')[1][0][1], 'fetched')
         check(box.append('INBOX', None, None, cell.message)[0] == 'OK', 'APPEND')
@@ -65,7 +74,10 @@ class Python(Client):
         else:
             s = (smtplib.LMTP if cell.proto == 'lmtp' else smtplib.SMTP)('localhost', cell.port)
             s.starttls(context=context)
-        if cell.login:
+        if cell.external:
+            s.ehlo()
+            s.auth('EXTERNAL', lambda challenge=None: USER)
+        elif cell.login:
             s.login(USER, PASSWORD)
         s.sendmail(SENDER, [RECIPIENT], cell.message)
         s.quit()
@@ -94,7 +106,8 @@ class Program(Client):
         raise NotImplementedError
 
     def call(self, cell, file):
-        must([*self.argv(cell), cell.proto, cell.front, cell.port, cell.ca, file, f'{USER}:{PASSWORD}' if cell.login else ''], env=self.env)
+        must([*self.argv(cell), cell.proto, cell.front, cell.port, cell.ca, file, f'{USER}:{cell.password}' if cell.login else '',
+              *((cell.cert, cell.key) if cell.external else ())], env=self.env)
 
     def imap(self, cell):
         self.call(cell, cell.folder / 'mail')
@@ -133,6 +146,9 @@ class Node(Program):
     name, protocols = 'Node', ('imap', 'smtp', 'submission', 'lmtp')
     modules = ('imapflow@1.0.188', 'nodemailer@6.10.1')
 
+    def lacks(self, proto, front, server, leg):
+        return 'imapflow knows no EXTERNAL' if (proto, front) == ('imap', 'external') else None
+
     def prepare(self, world):
         self.env = {'MODULES': str(world.build / 'node')}
         if not shutil.which('npm'):
@@ -158,6 +174,9 @@ class Node(Program):
 class Perl(Program):
     """Net::SMTP, Net::POP3, Net::NNTP of Perl itself; Mail::IMAPClient."""
     name, packages, protocols = 'Perl', ('libmail-imapclient-perl',), ('imap', 'pop3', 'smtp', 'submission', 'nntp')
+
+    def lacks(self, proto, front, server, leg):
+        return 'Net::NNTP knows no SASL' if (proto, front) == ('nntp', 'external') else None
 
     def argv(self, cell):
         return ['perl', PEERS / 'mail.pl']

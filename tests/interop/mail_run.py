@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The gateway between real clients and real servers: mail_run.py --gateway PROGRAM [--all] [--client NAME] [--server NAME]
-[--proto NAME]
+[--proto NAME] [--self-check]
 
 Prints a table for each protocol: a row for each client and for where its TLS begins, a column for each server, under it
 the gateway's own leg to that server (p: plaintext, s: STARTTLS). Behind it the reasons of what is not tried, and the
@@ -13,13 +13,15 @@ import traceback
 
 import ending
 import harness
+import mail_cells
+import mail_faults
 import mail_lines
 import mail_programs
 import mail_servers
 import mail_tools
 import mail_trees
 from harness import Failure
-from mail_cells import FRONTS, LEGS, NAMES, PROTOCOLS, run_cell
+from mail_cells import EXTERNAL, FRONTS, LEGS, NAMES, PROTOCOLS, run_cell
 from table import Table
 
 
@@ -34,21 +36,26 @@ class Row:
         return f'{self.client.name} ({self.front})'
 
 
-def clients():
-    return [mail_lines.OpenSSL(), mail_lines.GnuTLS(), *mail_tools.clients(), *mail_programs.clients()]
+def clients(tree):
+    younger = [mail_lines.OpenSSL35(tree)] if tree else []
+    return [mail_lines.OpenSSL(), *younger, mail_lines.GnuTLS(), *mail_tools.clients(), *mail_programs.clients()]
 
 
 def left_out(front, leg, everything):
-    """The short run takes each client to each server twice: with STARTTLS on both legs, and on none."""
+    """The short run takes each client to each server with STARTTLS on both legs, and on none; and once with a certificate."""
     return not everything and (front == 'implicit') == (leg == 'starttls')
 
 
-def try_cell(table, world, row, server, leg, later):
+def try_cell(table, world, row, server, leg, everything):
     if world.stopping.is_set():
         return
-    why = row.client.broken or row.client.lacks(row.proto, row.front, server.name, leg)
-    if why or later:
-        table.put(row, server, leg, 'n.a.' if why else '-', f'{row.client.name}: {why}')
+    if row.client.broken and everything:  # with --all everybody must be there
+        table.put(row, server, leg, 'FAIL', row.client.broken)
+        return
+    lacks = row.client.broken or row.client.lacks(row.proto, row.front, server.name, leg)
+    why = f'{row.client.name}: {lacks}' if lacks else f'{server.name}: {server.no_master}' if row.front == 'external' and server.no_master else ''
+    if why or left_out(row.front, leg, everything):
+        table.put(row, server, leg, 'n.a.' if why else '-', why)
         return
     try:
         run_cell(world, server, row.proto, row.client, row.front, leg)
@@ -66,11 +73,11 @@ def run_server(table, world, rows, server, everything):
     if server.broken:
         for row in mine:
             for leg in LEGS:
-                table.put(row, server, leg, 'n.a.', f'{server.name}: {server.broken}')
+                table.put(row, server, leg, 'FAIL' if everything else 'n.a.', f'{server.name}: {server.broken}')
         return
     for row in mine:
         for leg in LEGS:
-            try_cell(table, world, row, server, leg, left_out(row.front, leg, everything))
+            try_cell(table, world, row, server, leg, everything)
     for leg, gateway in server.gateways.items():
         try:
             gateway.stop()
@@ -90,6 +97,20 @@ def show(table, rows, servers):
     table.explain()
 
 
+def self_check(world, rows, servers):
+    """mail_faults.py, one server for each protocol; how many cells were not red."""
+    mail_faults.stranger(world)
+    found, wrong, jobs, taken = [], [], [], set()
+    for s in (s for s in servers if not s.broken):
+        jobs.append(functools.partial(mail_faults.try_faults, world, [r for r in rows if r.proto in set(s.ports) - taken], s, found, wrong))
+        taken |= set(s.ports)
+    world.everything(jobs)
+    for fault in mail_faults.FAULTS:
+        print(f'{fault}: {sum(n.startswith(fault + ":") for n in found)} cells are red, {sum(n.startswith(fault + ":") for n in wrong)} are not')
+    print(f'{len(found)} passed, {len(wrong)} failed')
+    return len(wrong) + (not found)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--gateway', required=True)
@@ -98,22 +119,27 @@ def main():
     parser.add_argument('--client', action='append')
     parser.add_argument('--server', action='append')
     parser.add_argument('--proto', action='append')
+    parser.add_argument('--trixie', help='a tree of Debian 13, for a younger client')
+    parser.add_argument('--self-check', action='store_true', help='that each cell finds faults, instead of the table')
     args = parser.parse_args()
     world = ending.Run(args.gateway)
     world.build = harness.pathlib.Path(args.build).resolve()
     world.build.mkdir(parents=True, exist_ok=True)
     servers = [*mail_servers.servers(), mail_trees.Exim(), mail_trees.Cyrus(), mail_trees.Courier()]
-    used = [c for c in clients() if not args.client or c.name in args.client]
-    rows = [Row(p, c, f) for p in args.proto or PROTOCOLS for c in used if p in c.protocols for f in FRONTS]
+    used = [c for c in clients(args.trixie) if not args.client or c.name in args.client]
+    rows = [Row(p, c, f) for p in args.proto or PROTOCOLS for c in used if p in c.protocols for f in FRONTS if f != 'external' or p in EXTERNAL]
     try:
+        mail_cells.credentials(world)
         for s in servers:
             s.begin(world)
         servers = [s for s in servers if not args.server or s.name in args.server]
+        for c in used:
+            c.broken = c.prepare(world)
+        if args.self_check:
+            return self_check(world, rows, servers)
         for s in servers:
             if not s.broken:
                 s.front(world)
-        for c in used:
-            c.broken = c.prepare(world)
         table = Table(servers, LEGS, 'p    s', '', 'leg to the server:')
         table.progress = args.all and len(LEGS) * sum(r.proto in s.ports for r in rows for s in servers)
         world.everything([functools.partial(run_server, table, world, rows, s, args.all) for s in servers])
@@ -128,8 +154,8 @@ def main():
     print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))
     failed = marks.count('FAIL') + ending.told(left)
     print(f'{marks.count("ok")} passed, {failed} failed')
-    sys.exit(1 if failed or 'ok' not in marks else 0)
+    return 1 if failed or 'ok' not in marks else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -10,7 +10,7 @@ import shutil
 import time
 
 from harness import Failure, check
-from mail_cells import PASSWORD, USER
+from mail_cells import EXTERNAL, MASTER, PASSWORD, USER
 from newsserver import UNPACKED, Inn
 from support import Dovecot, Gateway, Postfix, free_port, run, wait_port
 
@@ -37,14 +37,27 @@ class Server:
     def start(self, world):
         raise NotImplementedError
 
-    def front(self, world):
-        """A gateway for each leg, with a listener for each scheme."""
+    def front(self, world, certs=('ecdsa-p256',), expects='mail.test', plain=None):
+        """A gateway for each leg, with a listener for each scheme; and one where certificates log in. The rest is for faults
+        (mail_faults.py)."""
         schemes = [(p, s) for p in self.ports for s in (p, p + 's')]
-        trust = ('--backend-name', 'mail.test', '--backend-ca', world.certs / 'ca.crt')
+        trust = ('--backend-name', expects, '--backend-ca', world.certs / 'ca.crt')
+        plain = plain or {**self.ports, **self.plain_ports}
         self.gateways = {
-            'plain': Gateway(world, [(s, self.plain_ports.get(p, self.ports[p])) for p, s in schemes]),
-            'starttls': Gateway(world, [(s, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p, s in schemes], *trust)}
+            'plain': Gateway(world, [(s, plain[p]) for p, s in schemes], certs=certs),
+            'starttls': Gateway(world, [(s, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p, s in schemes], *trust, certs=certs)}
+        mine = [p for p in self.ports if p in EXTERNAL and not self.no_master]
+        if mine:
+            master = ('--client-auth', 'require', '--client-ca', world.certs / 'ca.crt', '--client-identity', 'cn', '--external',
+                      'plain-master', '--external-user', MASTER, '--external-password-file', world.certs / 'master')
+            self.gateways['external plain'] = Gateway(world, [(p, plain[p]) for p in mine], *master, certs=certs)
+            self.gateways['external starttls'] = Gateway(
+                world, [(p, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p in mine], *trust, *master, certs=certs)
 
+    def gateway(self, front, leg):
+        return self.gateways[f'external {leg}' if front == 'external' else leg]
+
+    no_master = None  # why it has nobody who may log in as joe
     plain_ports = {}  # where the plaintext leg goes elsewhere
 
     def box(self):
@@ -98,7 +111,14 @@ class DovecotServer(Server):
 
     def start(self, world):
         submission, world.auth_port, world.relay_port = free_port(), free_port(), free_port()
+        masters = world.folder / 'masters'
+        masters.write_text(f'{MASTER}:{{PLAIN}}{PASSWORD}\n')
         extra = f'''
+passdb {{
+  driver = passwd-file
+  args = {masters}
+  master = yes
+}}
 ssl = yes
 disable_plaintext_auth = no
 hostname = mail.test
@@ -142,6 +162,7 @@ smtpd_tls_key_file = {world.certs}/ecdsa-p256.key
 smtpd_tls_security_level = may
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
+smtpd_sasl_security_options = noanonymous
 smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
 ''', world.relay_port)
         self.mail, self.log = p.mail / 'joe/new', p.folder / 'data/maillog'
@@ -155,6 +176,7 @@ smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
 class InnServer(Server):
     """innd in plaintext, which hands readers to nnrpd; and an nnrpd of its own with a certificate."""
     name, packages = 'INN', ()
+    no_master = 'nnrpd gives libsasl no proxy policy (sasl_callbacks[] is empty), so its PLAIN knows nobody who may be another'
 
     def version(self):
         return next(UNPACKED.parent.glob('inn2.deb/inn2_*')).name.split('_')[1]

@@ -18,13 +18,15 @@ class Client:
     """name: row. protocols: what it speaks; a method for each. lacks(): why a cell is not tried. prepare(): may give a
     reason why nothing of it can be tried."""
     name, protocols, packages, broken = '', (), (), None
-    no_starttls = no_implicit = None  # reasons
+    no_starttls = no_implicit = no_external = None  # reasons
+    group = None  # the only one it offers
+    blind = {}  # fault of mail_faults.py -> why it does not find it
 
     def prepare(self, world):
         return None
 
     def lacks(self, proto, front, server, leg):
-        return self.no_starttls if front == 'starttls' else self.no_implicit
+        return {'starttls': self.no_starttls, 'implicit': self.no_implicit, 'external': self.no_external}[front]
 
     def version(self):
         return debian(self.packages[0]) if self.packages else ''
@@ -52,8 +54,11 @@ class Curl(Client):
 
     def curl(self, cell, path, *options, login=True):
         scheme = cell.scheme.replace('submission', 'smtp')
+        if cell.external:
+            options = (*options, '--cert', cell.cert, '--key', cell.key, '--login-options', 'AUTH=EXTERNAL', '-u', f'{USER}:')
+            login = False
         return must(['curl', '-sS', '--max-time', '50', '--ssl-reqd', '--cacert', cell.ca, '--resolve',
-                     f'mail.test:{cell.port}:127.0.0.1', *(['-u', f'{USER}:{PASSWORD}'] if login else []), *options,
+                     f'mail.test:{cell.port}:127.0.0.1', *(['-u', f'{USER}:{cell.password}'] if login else []), *options,
                      f'{scheme}://mail.test:{cell.port}/{path}'])
 
     def imap(self, cell):
@@ -75,6 +80,8 @@ class Curl(Client):
 class Swaks(Client):
     name, packages = 'swaks', ('swaks',)
     protocols = ('smtp', 'submission', 'lmtp')
+    no_external = 'EXTERNAL is not among its mechanisms'
+    blind = {'name': '--tls-verify looks at the chain, not at the name'}
 
     def smtp(self, cell):
         auth = ['--auth', 'PLAIN', '--auth-user', USER, '--auth-password', PASSWORD] if cell.login else []
@@ -94,15 +101,16 @@ class Mbsync(Client):
         for sub in ('new', 'cur', 'tmp'):
             (cell.folder / 'local' / sub).mkdir(parents=True)
         cell.write('local/cur/1.1.client:2,S', other)
+        own = f'ClientCertificate {cell.cert}\nClientKey {cell.key}\nAuthMechs EXTERNAL' if cell.external else 'AuthMechs *'
         cell.write('mbsyncrc', f'''
 IMAPAccount here
 Host localhost
 Port {cell.port}
 User {USER}
-Pass {PASSWORD}
+Pass "{cell.password}"
 SSLType {'IMAPS' if cell.implicit else 'STARTTLS'}
 CertificateFile {cell.ca}
-AuthMechs *
+{own}
 
 IMAPStore far
 Account here
@@ -129,10 +137,14 @@ SyncState *
 class Fetchmail(Client):
     name, packages, protocols = 'fetchmail', ('fetchmail',), ('imap', 'pop3')
 
+    def lacks(self, proto, front, server, leg):
+        return 'it has EXTERNAL for IMAP alone' if (proto, front) == ('pop3', 'external') else None
+
     def imap(self, cell):
+        own = f'sslcert "{cell.cert}" sslkey "{cell.key}"' if cell.external else ''
         rc = cell.write('fetchmailrc', f'''
-poll localhost service {cell.port} protocol {cell.proto}
-  user "{USER}" password "{PASSWORD}" {'ssl' if cell.implicit else ''} sslproto "TLS1.2+" sslcertck sslcertfile "{cell.ca}"
+poll localhost service {cell.port} protocol {cell.proto} {'auth external' if cell.external else ''}
+  user "{USER}" password "{cell.password}" {'ssl' if cell.implicit else ''} sslproto "TLS1.2+" sslcertck sslcertfile "{cell.ca}" {own}
   keep fetchall mda "cat >>{cell.folder}/mail"
 ''')
         must(['fetchmail', '--nodetach', '--nosyslog', '-f', rc, '--pidfile', cell.folder / 'pid', '--idfile', cell.folder / 'ids'],
@@ -144,7 +156,7 @@ poll localhost service {cell.port} protocol {cell.proto}
 
 class Getmail(Client):
     name, packages, protocols = 'getmail', ('getmail6',), ('imap', 'pop3')
-    no_starttls = 'its retrievers know TLS from the first byte, or none'
+    no_starttls = no_external = 'its retrievers know TLS from the first byte, or none'
 
     def imap(self, cell):
         kind = 'SimpleIMAPSSLRetriever' if cell.proto == 'imap' else 'SimplePOP3SSLRetriever'
@@ -175,14 +187,16 @@ delivered_to = false
 def trusting(cell, program):
     """What msmtp and mpop, of one author, are told alike."""
     return [program, '--file=', '--host=localhost', f'--port={cell.port}', '--tls=on',
-            f'--tls-starttls={"off" if cell.implicit else "on"}', f'--tls-trust-file={cell.ca}']
+            f'--tls-starttls={"off" if cell.implicit else "on"}', f'--tls-trust-file={cell.ca}',
+            *([f'--tls-cert-file={cell.cert}', f'--tls-key-file={cell.key}'] if cell.external else [])]
 
 
 class Msmtp(Client):
     name, packages, protocols = 'msmtp', ('msmtp',), ('smtp', 'submission', 'lmtp')
 
     def smtp(self, cell):
-        auth = ['--auth=plain', f'--user={USER}', f'--passwordeval=echo {PASSWORD}'] if cell.login else ['--auth=off']
+        auth = ['--auth=external', f'--user={USER}'] if cell.external else [
+            '--auth=plain', f'--user={USER}', f'--passwordeval=echo {PASSWORD}'] if cell.login else ['--auth=off']
         must([*trusting(cell, 'msmtp'), *auth, f'--protocol={"lmtp" if cell.proto == "lmtp" else "smtp"}', f'--from={SENDER}', RECIPIENT],
              cell.message.replace(b'\r\n', b'\n'))
 
@@ -193,8 +207,8 @@ class Mpop(Client):
     name, packages, protocols = 'mpop', ('mpop',), ('pop3',)
 
     def pop3(self, cell):
-        must([*trusting(cell, 'mpop'), '--auth=user', f'--user={USER}', f'--passwordeval=echo {PASSWORD}', '--keep=on',
-              f'--uidls-file={cell.folder}/uidls', '--received-header=off', f'--delivery=mda,cat >{cell.folder}/mail'])
+        must([*trusting(cell, 'mpop'), f'--auth={"external" if cell.external else "user"}', f'--user={USER}',
+              f'--passwordeval=echo {cell.password}', '--keep=on', f'--uidls-file={cell.folder}/uidls', '--received-header=off', f'--delivery=mda,cat >{cell.folder}/mail'])
         cell.same((cell.folder / 'mail').read_bytes(), 'retrieved')
 
 
@@ -203,22 +217,27 @@ class SNail(Client):
     name, packages, protocols = 's-nail', ('s-nail',), ('imap', 'pop3', 'smtp', 'submission')
 
     def nail(self, cell, options, data, *more):
+        if cell.external:
+            options = [*options, f'tls-config-pairs=Certificate={cell.cert},PrivateKey={cell.key}']
         settings = ['v15-compat', 'tls-verify=strict', f'tls-ca-file={cell.ca}', 'tls-ca-no-defaults', 'nosave', 'nohold', *options]
         argv = ['s-nail', '-:/', *(w for s in settings for w in ('-S', s)), *more]
         return must(argv, data, env={'HOME': str(cell.folder), 'MAILRC': '/dev/null', 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb'})
 
     def imap(self, cell):
-        url = f'{cell.scheme}://{USER}:{PASSWORD}@localhost:{cell.port}' + ('/INBOX' if cell.proto == 'imap' else '')
-        self.nail(cell, [f'{cell.proto}-use-starttls', f'{cell.proto}-auth={"login" if cell.proto == "imap" else "plain"}'] if not cell.implicit else [],
+        auth = 'external' if cell.external else 'login' if cell.proto == 'imap' else 'plain'
+        who = USER if cell.external else f'{USER}:{PASSWORD}'
+        url = f'{cell.scheme}://{who}@localhost:{cell.port}' + ('/INBOX' if cell.proto == 'imap' else '')
+        self.nail(cell, [f'{cell.proto}-use-starttls', f'{cell.proto}-auth={auth}'] if not cell.implicit else [],
                   f'copy 1 {cell.folder}/mail\nexit\n'.encode(), '-#', '-R', '-f', url)
         cell.same((cell.folder / 'mail').read_bytes(), 'copied')
 
     pop3 = imap
 
     def smtp(self, cell):
-        who = f'{USER}:{PASSWORD}@' if cell.login else ''
+        who = f'{USER}@' if cell.external else f'{USER}:{PASSWORD}@' if cell.login else ''
         self.nail(cell, [f'mta={"smtps" if cell.implicit else "smtp"}://{who}localhost:{cell.port}', f'from={SENDER}',
-                         f'smtp-auth={"plain" if cell.login else "none"}', *([] if cell.implicit else ['smtp-use-starttls'])],
+                         f'smtp-auth={"external" if cell.external else "plain" if cell.login else "none"}',
+                         *([] if cell.implicit else ['smtp-use-starttls'])],
                   cell.body.replace(b'\r\n', b'\n'), '-s', cell.subject, RECIPIENT)
 
     submission = smtp
@@ -227,6 +246,7 @@ class SNail(Client):
 class NeoMutt(Client):
     """Sends from the command line; reads a mailbox on a terminal of ours, with its keys pushed beforehand."""
     name, packages, protocols = 'neomutt', ('neomutt',), ('imap', 'pop3', 'smtp', 'submission')
+    no_external = "Debian's is built with GNU SASL, with which it takes no EXTERNAL"
 
     def settings(self, cell, *more):
         return cell.write('neomuttrc', '\n'.join([
@@ -264,6 +284,8 @@ def on_a_terminal(argv, env, seconds=30):
         while time.monotonic() < end:
             if select.select([ours], [], [], 0.2)[0]:
                 painted += os.read(ours, 65536)
+                if b'(r)eject' in painted:  # a certificate that it wants to be asked about
+                    os.write(ours, b'rq')
             elif p.poll() is not None:
                 break
     except OSError:  # its end of the terminal is closed
@@ -283,10 +305,11 @@ class SieveConnect(Client):
     no_implicit = 'it always asks for STARTTLS'
 
     def sieve(self, cell):
+        how = ['--authmech', 'EXTERNAL', '--clientcert', cell.cert, '--clientkey', cell.key] if cell.external else ['--authmech', 'PLAIN']
         common = ['sieve-connect', '-s', 'localhost', '-p', cell.port, '-u', USER, '--passwordfd', '0', '--tlscafile', cell.ca, '--noclearauth',
-                  '--noclearchan', '--authmech', 'PLAIN', '--remotesieve', cell.subject, '--localsieve']
-        must([*common, cell.write('script', cell.script), '--upload'], PASSWORD.encode() + b'\n')
-        must([*common, cell.folder / 'back', '--download'], PASSWORD.encode() + b'\n')
+                  '--noclearchan', *how, '--remotesieve', cell.subject, '--localsieve']
+        must([*common, cell.write('script', cell.script), '--upload'], cell.password.encode() + b'\n')
+        must([*common, cell.folder / 'back', '--download'], cell.password.encode() + b'\n')
         cell.check_text((cell.folder / 'back').read_bytes(), cell.script, 'the script')
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from harness import check
-from mail_cells import PASSWORD, USER
+from mail_cells import MASTER, PASSWORD, USER
 from mail_servers import Server, own_files
 from support import ROOT, free_port, run, wait_port
 
@@ -117,8 +117,8 @@ plain:
   driver = plaintext
   public_name = PLAIN
   server_prompts = :
-  server_condition = ${{if and {{{{eq{{$auth2}}{{{USER}}}}}{{eq{{$auth3}}{{{PASSWORD}}}}}}}}}
-  server_set_id = $auth2
+  server_condition = ${{if and {{{{inlist{{$auth2}}{{{USER}:{MASTER}}}}}{{eq{{$auth3}}{{{PASSWORD}}}}}}}}}
+  server_set_id = ${{if def:auth1{{$auth1}}{{$auth2}}}}
 login:
   driver = plaintext
   public_name = LOGIN
@@ -158,6 +158,7 @@ partition-news: {self.folder}/news
 sievedir: {self.folder}/sieve
 servername: mail.test
 admins: cyrus
+proxyservers: {MASTER}
 allowplaintext: yes
 unixhierarchysep: no
 altnamespace: no
@@ -183,7 +184,7 @@ conversations: 0
         commands = {'imap': 'imapd -U 30', 'pop3': 'pop3d -U 30', 'lmtp': 'lmtpd', 'trusting': 'lmtpd -a', 'sieve': 'timsieved', 'nntp': 'nntpd -U 30'}
         services = '\n'.join(f'  {p} cmd="{c}" listen="127.0.0.1:{ports[p]}" prefork=0 maxchild=50' for p, c in commands.items())
         (self.etc / 'cyrus.conf').write_text(f'START {{\n  recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"\n}}\nSERVICES {{\n{services}\n}}\nEVENTS {{\n}}\n')
-        for user in (USER, 'cyrus'):
+        for user in (USER, MASTER, 'cyrus'):
             self.do('saslpasswd2', '-c', '-p', '-f', self.folder / 'sasldb2', '-u', 'mail.test', user, data=PASSWORD.encode())
         os.chown(self.folder / 'sasldb2', self.uid, self.uid)
         p = self.spawn('/usr/sbin/cyrmaster', '-p', self.folder / 'run/master.pid')
@@ -199,11 +200,13 @@ conversations: 0
 
 
 class Courier(Guest):
-    """IMAP and POP3; users from userdb."""
+    """IMAP and POP3; users from userdb. Its library for changes of files starts gam_server, which stays for half a minute."""
+    no_master = 'its PLAIN logs in who has the password, whoever the identity before it names (authsasl_plain() skips it)'
     name, shown, user, uid = 'Courier', 'courier-imap', 'courier', 64103
 
     def start(self, world):
         self.prepare(world)
+        world.lingering.add('/usr/libexec/gam_server')
         files = own_files(world, self.folder, self.uid)
         both = self.folder / 'both.pem'
         both.write_bytes(files['cert'].read_bytes() + files['key'].read_bytes())

@@ -7,16 +7,19 @@ import programs
 import tools
 
 
+def loader(folder):
+    root = pathlib.Path(folder).resolve()
+    return [root / 'usr/lib64/ld-linux-x86-64.so.2', '--library-path', root / 'usr/lib/x86_64-linux-gnu']
+
+
+def program(folder, name):
+    return [*loader(folder), pathlib.Path(folder).resolve() / 'usr/bin' / name]
+
+
 def peers(folder):
     root = pathlib.Path(folder).resolve()
-    libraries = root / 'usr/lib/x86_64-linux-gnu'
-    loader = [root / 'usr/lib64/ld-linux-x86-64.so.2', '--library-path', libraries]
-
-    def there(name):
-        return [*loader, root / 'usr/bin' / name]
-
-    return [OpenSSL35(there('openssl')), GnuTLS38(there('gnutls-cli'), there('gnutls-serv')), Go124(root),
-            MbedTLS36(root, libraries, loader)]
+    return [OpenSSL35(program(folder, 'openssl')), GnuTLS38(program(folder, 'gnutls-cli'), program(folder, 'gnutls-serv')), Go124(root),
+            MbedTLS36(root, loader(folder)[-1], loader(folder))]
 
 
 class OpenSSL35(tools.OpenSSL):

@@ -1,4 +1,5 @@
-// mail.go: Go's net/smtp and net/textproto as a mail client: mail PROTOCOL starttls|implicit PORT CA FILE LOGIN
+// mail.go: Go's net/smtp and net/textproto as a mail client: mail PROTOCOL starttls|implicit PORT CA FILE LOGIN,
+// or mail PROTOCOL external PORT CA FILE LOGIN CERTIFICATE KEY: STARTTLS, and SASL EXTERNAL
 //
 // smtp, submission: sends the file. pop3: the first message into the file. nntp: posts the file, and puts what came
 // back of it there. LOGIN: user:password, or nothing.
@@ -22,6 +23,14 @@ func must(err error) {
 		os.Exit(1)
 	}
 }
+
+// external is the mechanism, which net/smtp leaves to its user.
+type external struct{ user string }
+
+func (e external) Start(*smtp.ServerInfo) (string, []byte, error) {
+	return "EXTERNAL", []byte(e.user), nil
+}
+func (e external) Next([]byte, bool) ([]byte, error) { return nil, nil }
 
 type text struct{ *textproto.Conn }
 
@@ -71,7 +80,9 @@ func send(addr string, c *tls.Config, implicit bool, login []string, mail []byte
 		must(s.Hello("client.test"))
 		must(s.StartTLS(c))
 	}
-	if len(login) == 2 {
+	if len(c.Certificates) > 0 {
+		must(s.Auth(external{login[0]}))
+	} else if len(login) == 2 {
 		must(s.Auth(smtp.PlainAuth("", login[0], login[1], "localhost")))
 	}
 	must(s.Mail("alice@example.org"))
@@ -92,6 +103,11 @@ func main() {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	c := &tls.Config{ServerName: "localhost", RootCAs: roots}
+	if os.Args[2] == "external" {
+		pair, err := tls.LoadX509KeyPair(os.Args[7], os.Args[8])
+		must(err)
+		c.Certificates = []tls.Certificate{pair}
+	}
 	mail, err := os.ReadFile(file)
 	if proto != "pop3" {
 		must(err)
@@ -101,8 +117,12 @@ func main() {
 		send(addr, c, implicit, login, mail)
 	case "pop3":
 		t := connect(addr, c, implicit, "+OK", "STLS", "+OK")
-		t.say("+OK", "USER %s", login[0])
-		t.say("+OK", "PASS %s", login[1])
+		if len(c.Certificates) > 0 {
+			t.say("+OK", "AUTH EXTERNAL =")
+		} else {
+			t.say("+OK", "USER %s", login[0])
+			t.say("+OK", "PASS %s", login[1])
+		}
 		t.say("+OK", "RETR 1")
 		got, err := t.ReadDotBytes()
 		must(err)
@@ -111,8 +131,12 @@ func main() {
 	case "nntp":
 		t := connect(addr, c, implicit, "20", "STARTTLS", "382")
 		t.say("20", "MODE READER")
-		t.say("381", "AUTHINFO USER %s", login[0])
-		t.say("281", "AUTHINFO PASS %s", login[1])
+		if len(c.Certificates) > 0 {
+			t.say("281", "AUTHINFO SASL EXTERNAL =")
+		} else {
+			t.say("381", "AUTHINFO USER %s", login[0])
+			t.say("281", "AUTHINFO PASS %s", login[1])
+		}
 		t.say("340", "POST")
 		w := t.DotWriter()
 		_, err := w.Write(mail)
