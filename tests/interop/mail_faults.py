@@ -96,6 +96,6 @@ def try_faults(world, rows, server, found, wrong):
                     print(f'FAIL {name}: green', flush=True)
                 except Exception as e:  # red in whichever way
                     found.append(name)
-                    print(f'red: {name}: {str(e).splitlines()[0][:150]}', flush=True)
+                    print(f'red: {name}: {f"{e!r}"[:150]}', flush=True)
         for gateway in server.gateways.values():
             gateway.stop()

@@ -11,7 +11,7 @@ import smtplib
 import warnings
 
 from harness import Failure, check
-from mail_cells import PASSWORD, RECIPIENT, SENDER, USER
+from mail_cells import RECIPIENT, SENDER, USER
 from mail_tools import Client, must
 
 PEERS = pathlib.Path(__file__).resolve().parent / 'peers/mail'
@@ -47,7 +47,7 @@ class Python(Client):
         if cell.external:
             box.authenticate('EXTERNAL', lambda _: USER.encode())
         else:
-            box.login(USER, PASSWORD)
+            box.login(USER, cell.password)
         check(box.select('INBOX')[0] == 'OK', 'SELECT')
         cell.same(box.fetch('1', '(BODY[])')[1][0][1], 'fetched')
         check(box.append('INBOX', None, None, cell.message)[0] == 'OK', 'APPEND')
@@ -63,7 +63,7 @@ class Python(Client):
             pop = poplib.POP3('localhost', cell.port, timeout=30)
             pop.stls(context)
         pop.user(USER)
-        pop.pass_(PASSWORD)
+        pop.pass_(cell.password)
         cell.same(b'\n'.join(pop.retr(1)[1]), 'retrieved')
         pop.quit()
 
@@ -78,7 +78,7 @@ class Python(Client):
             s.ehlo()
             s.auth('EXTERNAL', lambda challenge=None: USER)
         elif cell.login:
-            s.login(USER, PASSWORD)
+            s.login(USER, cell.password)
         s.sendmail(SENDER, [RECIPIENT], cell.message)
         s.quit()
 
@@ -91,7 +91,7 @@ class Python(Client):
         else:
             c = nntplib.NNTP('localhost', cell.port, readermode=True, timeout=30)
             c.starttls(context)
-        c.login(USER, PASSWORD)
+        c.login(USER, cell.password)
         c.post(cell.message)
         c.group(cell.server.group)
         cell.same(b'\n'.join(c.article(cell.message_id)[1].lines), 'the article')

@@ -119,6 +119,7 @@ def main():
     parser.add_argument('--client', action='append')
     parser.add_argument('--server', action='append')
     parser.add_argument('--proto', action='append')
+    parser.add_argument('--markdown', action='store_true', help='the short form, too, as docs/interop.md has it')
     parser.add_argument('--trixie', help='a tree of Debian 13, for a younger client')
     parser.add_argument('--self-check', action='store_true', help='that each cell finds faults, instead of the table')
     args = parser.parse_args()
@@ -149,6 +150,12 @@ def main():
     finally:
         left = world.close()
     show(table, rows, servers)
+    if args.markdown:
+        legs = [f'{front}, {leg}' for front in FRONTS for leg in LEGS]
+        names = [NAMES[p] for p in PROTOCOLS]
+        table.short('client', [c.name for c in used], names, lambda c: (c[0].client.name, NAMES[c[0].proto]))
+        table.short('server', [s.name for s in servers], names, lambda c: (c[1].name, NAMES[c[0].proto]))
+        table.short('server', [s.name for s in servers], legs, lambda c: (c[1].name, f'{c[0].front}, {c[2]}'))
     marks = table.marks()
     print('with ' + ', '.join(versions))
     print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))

@@ -8,7 +8,7 @@ CERTS = ('ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'rsa2048', 'rsa-pss', 'rsa-ke
 
 
 class NSS(Peer):
-    name, answer = 'NSS', 'http'
+    name, answer, package = 'NSS', 'http', 'libnss3-tools'
     groups = {'x25519': 'x25519', 'secp256r1': 'P256', 'secp384r1': 'P384', 'secp521r1': 'P521', 'ffdhe2048': 'FF2048'}
     suites = {'AES_128_GCM_SHA256': '1301', 'AES_256_GCM_SHA384': '1302', 'CHACHA20_POLY1305_SHA256': '1303',
               'ECDHE_ECDSA_WITH_AES_128_GCM_SHA256': 'C02B', 'ECDHE_ECDSA_WITH_AES_256_GCM_SHA384': 'C02C',

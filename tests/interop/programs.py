@@ -92,13 +92,14 @@ class Program(Peer):
 
 
 class Go(Program):
-    name, library, quick = 'Go', "Go's crypto/tls", True
+    name, library, quick, package = 'Go', "Go's crypto/tls", True, 'golang-go'
     certs = ALL_CERTS - {'ed448', 'rsa-pss'}
     groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1'}
     no = {('', '1.2 resumption'): 'Go 1.19 has no extended master secret, without which nothing is resumed (RFC 7627 5.3)',
           ('', '1.2 DHE-RSA'): "Go's crypto/tls has no DHE",
           **{('', f'1.3 {a}'): "Go's crypto/tls takes no list of TLS 1.3 suites"
              for a in ('AES_128_GCM', 'AES_256_GCM', 'CHACHA20_POLY1305')}}
+    chance = ('1.3 AES_128_GCM', '1.3 AES_256_GCM', '1.3 CHACHA20_POLY1305')
 
     def prepare(self, world):
         build(world, ['env', 'GOCACHE=' + str(world.build / 'go-cache'), 'GO111MODULE=off', 'CGO_ENABLED=0', 'go', 'build', '-o',
@@ -109,7 +110,7 @@ class Go(Program):
 
 
 class Node(Program):
-    name, library, quick = 'Node', "Node's tls", True
+    name, library, quick, package = 'Node', "Node's tls", True, 'nodejs'
     groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1', 'x448'}
     psk = {'1.2', '1.3'}
     curves = {'x25519': 'X25519', 'secp256r1': 'P-256', 'secp384r1': 'P-384', 'secp521r1': 'P-521', 'x448': 'X448'}
@@ -134,9 +135,10 @@ class Node(Program):
 
 class MbedTLS(Program):
     name, library, quick = 'mbedTLS', 'Mbed TLS 2.28', True
+    package = 'libmbedtls-dev'
     versions = {'1.2', '1.1', '1.0'}
     certs = ALL_CERTS - {'ed25519', 'ed448', 'rsa-pss'}
-    groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1'}
+    groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1', 'x448'}
     psk = {'1.2'}
 
     def prepare(self, world):
@@ -148,6 +150,7 @@ class MbedTLS(Program):
 
 class WolfSSL(Program):
     name, library, quick = 'wolfSSL', 'wolfSSL', True
+    package = 'libwolfssl-dev'
     versions = {'1.3', '1.2', '1.1'}
     groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1', 'x448', 'ffdhe2048'}
     psk = {'1.2', '1.3'}
@@ -179,7 +182,7 @@ class WolfSSL(Program):
 
 
 class Java(Program):
-    name, library = 'Java', 'JSSE'
+    name, library, package = 'Java', 'JSSE', 'openjdk-17-jdk-headless'
     groups = {'x25519', 'secp256r1', 'secp384r1', 'secp521r1', 'x448', 'ffdhe2048'}
     key_update = {'server', 'client'}
 

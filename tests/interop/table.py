@@ -41,3 +41,18 @@ class Table:
 
     def marks(self):
         return [m for m, _ in self.cells.values()]
+
+    def short(self, head, lines, columns, where):
+        """Markdown: how many cells came out, and how many were not tried. where(cell): its line and column."""
+        counts = {}
+        for cell, (mark, _) in self.cells.items():
+            counts.setdefault(where(cell), []).append(mark)
+        print(f'| {head} | ' + ' | '.join(columns) + ' |\n|' + '---|' * (len(columns) + 1))
+        for line in lines:
+            row = []
+            for column in columns:
+                marks = counts.get((line, column), [])
+                said = {'ok': '{}', 'FAIL': '{} FAILED', 'n.a.': '{} n.a.', '-': '{} left'}
+                row.append(', '.join(text.format(marks.count(mark)) for mark, text in said.items() if mark in marks))
+            print(f'| {line} | ' + ' | '.join(row) + ' |')
+        print()

@@ -1,4 +1,6 @@
 """Peers that are command line tools: OpenSSL and GnuTLS. What one cannot do has its reason here."""
+import pathlib
+import subprocess
 import threading
 
 from harness import LINE, PSK_ID, PSK_KEY, Started, check, dh_file, exchange, talk
@@ -8,11 +10,17 @@ class Peer:
     """name: column. quick: part of every test run. lacks(): why a cell is not tried, or None.
     connect(): the client, through to the end. serve(): starts the server. exchange(): our half toward it."""
     quick = False
+    package, tree = '', '/'  # Debian's, which is asked for the version in the tree
     answer = 'echo'
+    chance = ()  # names of rows that it cannot be told, and that may come out all the same
     greeted = False  # its client waits for a word of the server, and for the ticket that comes with it
 
     def prepare(self, world):
         pass
+
+    def version(self):
+        return subprocess.run(['dpkg-query', f'--admindir={pathlib.Path(self.tree)}/var/lib/dpkg', '-W', '-f', '${Version}', self.package],
+                              capture_output=True, text=True, check=True).stdout
 
     def lacks(self, role, row):
         return None
@@ -25,7 +33,7 @@ NO_PSK12 = 'its tool cannot be told of PSKs in TLS 1.2'
 
 
 class OpenSSL(Peer):
-    name, quick, answer = 'OpenSSL', True, 'reverse'
+    name, quick, answer, package = 'OpenSSL', True, 'reverse', 'openssl'
     groups = {'x25519': 'X25519', 'secp256r1': 'P-256', 'secp384r1': 'P-384', 'secp521r1': 'P-521', 'x448': 'X448',
               'ffdhe2048': 'ffdhe2048'}
     suites = {'ECDHE_ECDSA_WITH_AES_128_GCM_SHA256': 'ECDHE-ECDSA-AES128-GCM-SHA256',
@@ -69,7 +77,7 @@ class OpenSSL(Peer):
             talk(world, [*argv, '-quiet', '-no_ign_eof', '-sess_out', session])
             talk(world, [*argv, '-quiet', '-no_ign_eof', '-sess_in', session])
         elif row.key_update:  # k: we update; K: the peer shall, too
-            talk(world, argv, [b'', b'k\n', b'K\n', b'K\n'])
+            self.updated(talk(world, [*argv, '-msg'], [b'', b'k\n', b'K\n', b'K\n']))
         else:
             talk(world, [*argv, '-quiet', '-no_ign_eof'])
 
@@ -83,7 +91,7 @@ class OpenSSL(Peer):
             argv += ['-groups', self.groups[row.group]]
         if row.suite and row.suite.startswith('DHE'):
             argv += ['-dhparam', dh_file(world)]
-        return Started(world, argv + ([] if row.key_update else ['-rev']))
+        return Started(world, argv + (['-msg'] if row.key_update else ['-rev']))
 
     def exchange(self, row, port, server):
         if not row.key_update:
@@ -91,7 +99,10 @@ class OpenSSL(Peer):
         return self.updates(port, server)
 
     @staticmethod
-    def updates(port, server):
+    def updated(said):
+        check(said.count(b', KeyUpdate') == 5, f'not three updates and our answers to two of them: {said.count(b", KeyUpdate")}')
+
+    def updates(self, port, server):
         """s_server typed at by us: answers by hand, and updates its keys between the answers."""
         import socket
         with socket.create_connection(('127.0.0.1', port), 10) as s:
@@ -109,10 +120,11 @@ class OpenSSL(Peer):
                     check(data, 'the gateway closed')
                     got += data
                 check(got == LINE + b' back %d\n' % n, f'got {got!r}')
+            self.updated(server.output())
 
 
 class GnuTLS(Peer):
-    name, quick, answer, greeted = 'GnuTLS', True, 'line', True
+    name, quick, answer, greeted, package = 'GnuTLS', True, 'line', True, 'gnutls-bin'
     groups = {'x25519': 'X25519', 'secp256r1': 'SECP256R1', 'secp384r1': 'SECP384R1', 'secp521r1': 'SECP521R1', 'x448': 'X448',
               'ffdhe2048': 'FFDHE2048'}
     suites = {'AES_128_GCM': 'AES-128-GCM', 'AES_256_GCM': 'AES-256-GCM', 'CHACHA20_POLY1305': 'CHACHA20-POLY1305'}

@@ -18,8 +18,11 @@ def program(folder, name):
 
 def peers(folder):
     root = pathlib.Path(folder).resolve()
-    return [OpenSSL35(program(folder, 'openssl')), GnuTLS38(program(folder, 'gnutls-cli'), program(folder, 'gnutls-serv')), Go124(root),
+    made = [OpenSSL35(program(folder, 'openssl')), GnuTLS38(program(folder, 'gnutls-cli'), program(folder, 'gnutls-serv')), Go124(root),
             MbedTLS36(root, loader(folder)[-1], loader(folder))]
+    for peer in made:
+        peer.tree = root
+    return made
 
 
 class OpenSSL35(tools.OpenSSL):
@@ -39,7 +42,7 @@ class GnuTLS38(tools.GnuTLS):
 
 
 class Go124(programs.Go):
-    name, library = 'Go124', "Go 1.24's crypto/tls"
+    name, library, package = 'Go124', "Go 1.24's crypto/tls", 'golang-1.24-go'
     groups = programs.Go.groups | {'X25519MLKEM768'}
     no = {k: v for k, v in programs.Go.no.items() if k != ('', '1.2 resumption')}
 
@@ -57,7 +60,7 @@ class Go124(programs.Go):
 class MbedTLS36(programs.MbedTLS):
     name, library = 'mbedTLS36', 'Mbed TLS 3.6'
     versions = {'1.3', '1.2'}
-    groups = programs.MbedTLS.groups | {'x448', 'ffdhe2048'}
+    groups = programs.MbedTLS.groups | {'ffdhe2048'}
     psk = {'1.2', '1.3'}
 
     def __init__(self, root, libraries, loader):
