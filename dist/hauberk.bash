@@ -5,7 +5,7 @@ _hauberk() {
     local files='--config --cert --key --staple --client-ca --external-password-file --ticket-secret --psk-file --backend-ca --backend-cert --backend-key --backend-psk-file'
     local flags='--debug --trusted-network --public-mx --plaintext-auth --help --help-tls'
     local values='--listen --backend --workers --log --log-to --certificate-folder --connections-per-address --connections-per-network
-        --handshakes-per-network --handshakes-per-second --handshakes-at-once --failed-logins-per-address --tarpit --memory-per-worker --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --alpn
+        --handshakes-per-network --handshakes-per-second --handshakes-at-once --failed-logins-per-address --tarpit --memory-per-worker --limit-exempt --metrics --resolver --allow --deny --keys --user --sandbox --control --accept-proxy --client-address --tls --starttls-residue --profile --tls-min --tls-max --host --sni --require-ems --alpn
         --alpn-protocols --client-auth --client-verify --client-identity --external --external-user --resumption --tickets --ticket-lifetime --record-size-limit --groups
         --idle-timeout --preauth-timeout --bad-commands --backend-name --backend-verify --backend-pin --backend-profile
         --backend-tls-min --backend-tls-max --backend-alpn --backend-groups'
@@ -27,6 +27,7 @@ _hauberk() {
     --client-identity) mapfile -t COMPREPLY < <(compgen -W 'email-or-cn email cn san-dns' -- "$cur") ;;
     --external) mapfile -t COMPREPLY < <(compgen -W 'off plain-master proxy' -- "$cur") ;;
     --keys) mapfile -t COMPREPLY < <(compgen -W 'keeper worker' -- "$cur") ;;
+    --require-ems) mapfile -t COMPREPLY < <(compgen -W 'off on' -- "$cur") ;;
     --sandbox) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur") ;;
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
     --sni) mapfile -t COMPREPLY < <(compgen -W 'default strict' -- "$cur") ;;

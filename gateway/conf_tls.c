@@ -275,6 +275,7 @@ static void load_alpn(const struct gw_draft_listener *dl, struct gw_listener_con
 void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
     static const char *const sni[] = {"default", "strict"};
+    static const char *const switches[] = {"off", "on"};
     size_t profile = gw_choose(dl->profile, profiles, 3, "profile", GW_AT(dl, profile), p);
     uint16_t low = version_of(dl->tls_min, 0x0301, "tls-min", GW_AT(dl, tls_min), p);
     uint16_t high = version_of(dl->tls_max, 0x0304, "tls-max", GW_AT(dl, tls_max), p);
@@ -310,6 +311,8 @@ void gw_conf_tls(const struct gw_draft_listener *dl, struct gw_listener_conf *lc
         gw_problem(p, dl->where, "profile, tls-min and tls-max leave no TLS version", NULL);
     }
     hb_tls_config_sni_strict(lc->tls, strict_sni);
+    hb_tls_config_require_ems(
+        lc->tls, gw_choose(dl->require_ems, switches, 2, "require-ems", GW_AT(dl, require_ems), p) == 1);
     load_alpn(dl, lc, p);
     load_client_auth(dl, lc, p);
     load_tickets(dl, lc, p);

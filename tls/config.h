@@ -30,7 +30,7 @@ struct hb_tls_config {
     uint16_t lowest, highest; /* versions */
     bool alpn_lenient, sni_strict, prefer_chacha, client_order;
     bool sni_required, verify_later, ignore_hello_request, no_grease, lax_renegotiation, staple,
-        require_close;
+        require_close, require_ems;
     uint8_t num_alpn, num_suites, num_groups, num_shares, num_sign, num_accept, num_psks, num_pins;
     struct {
         uint8_t len;

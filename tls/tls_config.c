@@ -155,6 +155,11 @@ void hb_tls_config_sni_required(struct hb_tls_config *config, bool required)
     config->sni_required = required;
 }
 
+void hb_tls_config_require_ems(struct hb_tls_config *config, bool required)
+{
+    config->require_ems = required;
+}
+
 void hb_tls_config_prefer_chacha(struct hb_tls_config *config, bool prefer)
 {
     config->prefer_chacha = prefer;

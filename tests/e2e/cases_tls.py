@@ -117,6 +117,7 @@ SERVER = [
     ({'alpn': 'lenient', 'alpn-protocols': 'one'}, None, [(('-alpn', 'three'), 'No ALPN negotiated')]),
     ({'sni': 'strict'}, None, [((), 'New, TLSv1.3'), (('-servername', 'unknown.test'), 'unrecognized name')]),
     ({'sni': 'default'}, None, [(('-servername', 'unknown.test'), 'New, TLSv1.3')]),
+    ({'require-ems': 'on'}, None, [(TLS12, 'Extended master secret: yes'), (TLS13, 'New, TLSv1.3')]),
     ({'ticket-lifetime': '1234'}, None, [(TLS12, 'ticket lifetime hint: 1234')]),
     ({'resumption': 'off'}, None, [(TLS12, '!TLS session ticket'), (TLS13, '!New Session Ticket arrived')]),
     ({'psk-file': '{F}/psk'}, None, [(('-psk_identity', 'joe', '-psk', PSK), 'no peer certificate'),

@@ -184,6 +184,57 @@ static void shares_are_fresh(void **state)
     duo_stop(&d);
 }
 
+/* The hello's extended_master_secret becomes an extension that nobody knows. */
+static size_t hide_ems(struct duo *duo, bool from_client, uint8_t *wire, size_t len, size_t cap)
+{
+    static const uint8_t ems[] = {0x00, 0x17, 0x00, 0x00};
+    unsigned found = 0;
+
+    (void)cap;
+    for (size_t i = 0; from_client && !duo->server.ready && wire[5] == HB_MSG_CLIENT_HELLO && i + 4 <= len;
+         i++) {
+        if (memcmp(wire + i, ems, sizeof ems) == 0) {
+            wire[i] = wire[i + 1] = 0xfa;
+            found++;
+        }
+    }
+    assert_true(found <= 1);
+    return len;
+}
+
+/* EMS-01: who requires it refuses TLS 1.2 without it; TLS 1.3 has no need of it. */
+static void ems_required(void **state)
+{
+    static const struct {
+        bool server, client;
+        uint16_t version;
+        enum hb_code want;
+    } rows[] = {{true, false, 0x0303, HB_E_TLS_EMS_MISSING},
+                {false, true, 0x0303, HB_E_TLS_EMS_MISSING},
+                {true, true, 0x0304, HB_OK}};
+
+    (void)state;
+    for (unsigned r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        for (unsigned hidden = 0; hidden < 2; hidden++) {
+            start(rows[r].version);
+            hb_tls_config_require_ems(d.server.config, rows[r].server);
+            hb_tls_config_require_ems(d.client.config, rows[r].client);
+            d.meddle = hidden && rows[r].want != HB_OK ? hide_ems : NULL;
+            duo_connect(&d, "mail.test", hb_span(NULL, 0));
+            duo_pump(&d);
+            if (d.meddle == NULL) {
+                assert_true(d.client.ready && d.server.ready);
+            } else {
+                const struct duo_end *strict = rows[r].server ? &d.server : &d.client;
+                assert_int_equal(strict->failure.code, rows[r].want);
+                assert_int_equal(strict->failure.alert, 40);
+            }
+            duo_hang_up(&d);
+            duo_stop(&d);
+        }
+    }
+}
+
 static uint8_t tape[2][200 * 1024];
 static size_t tape_len[2];
 static unsigned taping;
@@ -255,9 +306,13 @@ static void order_of_ciphers(void **state)
 int main(int argc, char **argv) /* [PATTERN of names] */
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_records_are_small), cmocka_unit_test(no_data_before_finished),
-        cmocka_unit_test(sessions_of_the_client),  cmocka_unit_test(shares_are_fresh),
-        cmocka_unit_test(the_same_again),          cmocka_unit_test(order_of_ciphers),
+        cmocka_unit_test(first_records_are_small),
+        cmocka_unit_test(no_data_before_finished),
+        cmocka_unit_test(sessions_of_the_client),
+        cmocka_unit_test(shares_are_fresh),
+        cmocka_unit_test(ems_required),
+        cmocka_unit_test(the_same_again),
+        cmocka_unit_test(order_of_ciphers),
     };
 
     if (argc > 1) {

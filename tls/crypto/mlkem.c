@@ -19,8 +19,9 @@
 #define DU 10
 #define DV 4
 
-#define POLY_BYTES 384u /* 12 bits a coefficient */
+#define POLY_BYTES ((size_t)384) /* 12 bits a coefficient */
 #define DKPKE      (K * POLY_BYTES)
+#define DU_BYTES   ((size_t)32 * DU)
 
 _Static_assert(K *POLY_BYTES + 32 == HB_MLKEM_EK, "MLK-04");
 _Static_assert(2 * K * POLY_BYTES + 96 == HB_MLKEM_DK, "MLK-04");
@@ -72,14 +73,14 @@ static inline uint16_t positive(int16_t a)
 
 static void reduce(struct poly *p)
 {
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         p->c[i] = barrett(p->c[i]);
     }
 }
 
 static void add(struct poly *p, const struct poly *a)
 {
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         p->c[i] = (int16_t)(p->c[i] + a->c[i]);
     }
 }
@@ -90,10 +91,10 @@ static void ntt(struct poly *p)
 {
     unsigned k = 1;
 
-    for (unsigned len = 128; len >= 2; len /= 2) {
-        for (unsigned start = 0; start < N; start += 2 * len) {
+    for (size_t len = 128; len >= 2; len /= 2) {
+        for (size_t start = 0; start < N; start += 2 * len) {
             int16_t zeta = zetas[k++];
-            for (unsigned j = start; j < start + len; j++) {
+            for (size_t j = start; j < start + len; j++) {
                 int16_t t = mul(zeta, p->c[j + len]);
                 p->c[j + len] = (int16_t)(p->c[j] - t);
                 p->c[j] = (int16_t)(p->c[j] + t);
@@ -108,17 +109,17 @@ static void inverse_ntt(struct poly *p)
 {
     unsigned k = 127;
 
-    for (unsigned len = 2; len <= 128; len *= 2) {
-        for (unsigned start = 0; start < N; start += 2 * len) {
+    for (size_t len = 2; len <= 128; len *= 2) {
+        for (size_t start = 0; start < N; start += 2 * len) {
             int16_t zeta = zetas[k--];
-            for (unsigned j = start; j < start + len; j++) {
+            for (size_t j = start; j < start + len; j++) {
                 int16_t t = p->c[j];
                 p->c[j] = barrett((int16_t)(t + p->c[j + len]));
                 p->c[j + len] = mul(zeta, (int16_t)(p->c[j + len] - t));
             }
         }
     }
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         p->c[i] = mul(p->c[i], 1441); /* 2^32 / 128 mod q */
     }
 }
@@ -126,8 +127,8 @@ static void inverse_ntt(struct poly *p)
 /* acc += a * b in the transformed domain, times 2^-16: 128 products of linear polynomials. */
 static void multiply_add(struct poly *acc, const struct poly *a, const struct poly *b)
 {
-    for (unsigned i = 0; i < N / 4; i++) {
-        for (unsigned half = 0; half < 2; half++) {
+    for (size_t i = 0; i < N / 4; i++) {
+        for (size_t half = 0; half < 2; half++) {
             int16_t zeta = half == 0 ? zetas[64 + i] : (int16_t)-zetas[64 + i];
             const int16_t *x = a->c + 4 * i + 2 * half;
             const int16_t *y = b->c + 4 * i + 2 * half;
@@ -141,7 +142,7 @@ static void multiply_add(struct poly *acc, const struct poly *a, const struct po
 static void inner_product(struct poly *r, const struct poly a[K], const struct poly b[K])
 {
     memset(r, 0, sizeof *r);
-    for (unsigned i = 0; i < K; i++) {
+    for (size_t i = 0; i < K; i++) {
         multiply_add(r, &a[i], &b[i]);
     }
     reduce(r);
@@ -149,7 +150,7 @@ static void inner_product(struct poly *r, const struct poly a[K], const struct p
 
 static void to_montgomery(struct poly *p)
 {
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         p->c[i] = mul(p->c[i], 1353); /* 2^32 mod q */
     }
 }
@@ -170,7 +171,7 @@ static void sample_uniform(struct poly *p, const uint8_t rho[32], uint8_t x, uin
     hb_keccak_end(&shake);
     while (n < N) {
         hb_keccak_squeeze(&shake, block, sizeof block);
-        for (unsigned i = 0; i < sizeof block && n < N; i += 3) {
+        for (size_t i = 0; i < sizeof block && n < N; i += 3) {
             uint16_t d1 = (uint16_t)(block[i] | (block[i + 1] & 15) << 8);
             uint16_t d2 = (uint16_t)(block[i + 1] >> 4 | block[i + 2] << 4);
             if (d1 < Q) {
@@ -197,7 +198,7 @@ static void sample_noise(struct poly *p, const uint8_t seed[32], uint8_t nonce)
     uint8_t bytes[2 * N / 4];
 
     hb_keccak_once(HB_SHAKE256_RATE, HB_KECCAK_SHAKE, seed, 32, &nonce, 1, bytes, sizeof bytes);
-    for (unsigned i = 0; i < N / 2; i++) {
+    for (size_t i = 0; i < N / 2; i++) {
         unsigned b = bytes[i];
         unsigned sums = (b & 0x55) + (b >> 1 & 0x55); /* four sums of two bits */
         p->c[2 * i] = (int16_t)((int)(sums & 3) - (int)(sums >> 2 & 3));
@@ -210,7 +211,7 @@ static void sample_noise(struct poly *p, const uint8_t seed[32], uint8_t nonce)
 
 static void encode12(uint8_t dst[POLY_BYTES], const struct poly *p)
 {
-    for (unsigned i = 0; i < N / 2; i++) {
+    for (size_t i = 0; i < N / 2; i++) {
         uint16_t a = positive(p->c[2 * i]);
         uint16_t b = positive(p->c[2 * i + 1]);
         dst[3 * i] = (uint8_t)a;
@@ -221,7 +222,7 @@ static void encode12(uint8_t dst[POLY_BYTES], const struct poly *p)
 
 static void decode12(struct poly *p, const uint8_t src[POLY_BYTES])
 {
-    for (unsigned i = 0; i < N / 2; i++) {
+    for (size_t i = 0; i < N / 2; i++) {
         p->c[2 * i] = (int16_t)(src[3 * i] | (src[3 * i + 1] & 15) << 8);
         p->c[2 * i + 1] = (int16_t)(src[3 * i + 1] >> 4 | src[3 * i + 2] << 4);
     }
@@ -242,9 +243,9 @@ static inline int16_t decompress(uint16_t x, unsigned d)
 
 static void encode10(uint8_t dst[320], const struct poly *p)
 {
-    for (unsigned i = 0; i < N / 4; i++, dst += 5) {
+    for (size_t i = 0; i < N / 4; i++, dst += 5) {
         uint16_t t[4];
-        for (unsigned j = 0; j < 4; j++) {
+        for (size_t j = 0; j < 4; j++) {
             t[j] = compress(p->c[4 * i + j], DU);
         }
         dst[0] = (uint8_t)t[0];
@@ -257,7 +258,7 @@ static void encode10(uint8_t dst[320], const struct poly *p)
 
 static void decode10(struct poly *p, const uint8_t src[320])
 {
-    for (unsigned i = 0; i < N / 4; i++, src += 5) {
+    for (size_t i = 0; i < N / 4; i++, src += 5) {
         p->c[4 * i] = decompress((uint16_t)((src[0] | src[1] << 8) & 1023), DU);
         p->c[4 * i + 1] = decompress((uint16_t)((src[1] >> 2 | src[2] << 6) & 1023), DU);
         p->c[4 * i + 2] = decompress((uint16_t)((src[2] >> 4 | src[3] << 4) & 1023), DU);
@@ -267,14 +268,14 @@ static void decode10(struct poly *p, const uint8_t src[320])
 
 static void encode4(uint8_t dst[128], const struct poly *p)
 {
-    for (unsigned i = 0; i < N / 2; i++) {
+    for (size_t i = 0; i < N / 2; i++) {
         dst[i] = (uint8_t)(compress(p->c[2 * i], DV) | compress(p->c[2 * i + 1], DV) << 4);
     }
 }
 
 static void decode4(struct poly *p, const uint8_t src[128])
 {
-    for (unsigned i = 0; i < N / 2; i++) {
+    for (size_t i = 0; i < N / 2; i++) {
         p->c[2 * i] = decompress(src[i] & 15, DV);
         p->c[2 * i + 1] = decompress(src[i] >> 4, DV);
     }
@@ -283,7 +284,7 @@ static void decode4(struct poly *p, const uint8_t src[128])
 /* A bit of the message becomes 0 or (q + 1) / 2. */
 static void message_to_poly(struct poly *p, const uint8_t m[32])
 {
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         int16_t bit = (int16_t)(m[i / 8] >> (i % 8) & 1);
         p->c[i] = (int16_t)(-bit & ((Q + 1) / 2));
     }
@@ -292,7 +293,7 @@ static void message_to_poly(struct poly *p, const uint8_t m[32])
 static void poly_to_message(uint8_t m[32], const struct poly *p)
 {
     memset(m, 0, 32);
-    for (unsigned i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i++) {
         m[i / 8] |= (uint8_t)(compress(p->c[i], 1) << (i % 8));
     }
 }
@@ -349,9 +350,9 @@ static void pke_encrypt(const uint8_t *ek, const uint8_t m[32], const uint8_t r[
         sample_noise(&w.e, r, (uint8_t)(K + i));
         add(&w.acc, &w.e);
         reduce(&w.acc);
-        encode10(ct + i * 32 * DU, &w.acc);
+        encode10(ct + i * DU_BYTES, &w.acc);
     }
-    for (unsigned i = 0; i < K; i++) {
+    for (size_t i = 0; i < K; i++) {
         decode12(&w.row[i], ek + i * POLY_BYTES);
     }
     inner_product(&w.acc, w.row, w.s);
@@ -361,7 +362,7 @@ static void pke_encrypt(const uint8_t *ek, const uint8_t m[32], const uint8_t r[
     message_to_poly(&w.e, m);
     add(&w.acc, &w.e);
     reduce(&w.acc);
-    encode4(ct + 32 * DU * K, &w.acc);
+    encode4(ct + DU_BYTES * K, &w.acc);
     hb_wipe(&w, sizeof w);
 }
 
@@ -369,15 +370,15 @@ static void pke_decrypt(const uint8_t *dk, const uint8_t *ct, uint8_t m[32])
 {
     struct secret_work w;
 
-    for (unsigned i = 0; i < K; i++) {
+    for (size_t i = 0; i < K; i++) {
         decode10(&w.row[i], ct + i * 32 * DU);
         ntt(&w.row[i]);
         decode12(&w.s[i], dk + i * POLY_BYTES);
     }
     inner_product(&w.acc, w.s, w.row);
     inverse_ntt(&w.acc);
-    decode4(&w.e, ct + 32 * DU * K);
-    for (unsigned i = 0; i < N; i++) {
+    decode4(&w.e, ct + DU_BYTES * K);
+    for (size_t i = 0; i < N; i++) {
         w.e.c[i] = barrett((int16_t)(w.e.c[i] - w.acc.c[i]));
     }
     poly_to_message(m, &w.e);
@@ -399,7 +400,7 @@ void hb_mlkem_keygen(const uint8_t seed[HB_MLKEM_SEED], uint8_t ek[HB_MLKEM_EK],
 
 bool hb_mlkem_ek_ok(const uint8_t ek[HB_MLKEM_EK])
 {
-    for (unsigned i = 0; i < K * POLY_BYTES; i += 3) {
+    for (size_t i = 0; i < K * POLY_BYTES; i += 3) {
         unsigned a = ek[i] | (ek[i + 1] & 15u) << 8;
         unsigned b = ek[i + 1] >> 4 | (unsigned)ek[i + 2] << 4;
         if (a >= Q || b >= Q) {
@@ -444,11 +445,11 @@ void hb_mlkem_decaps(const uint8_t dk[HB_MLKEM_DK], const uint8_t ct[HB_MLKEM_CT
     pke_decrypt(dk, ct, m);
     encaps_with(ek, m, hash, again, kr);
     hb_keccak_once(HB_SHAKE256_RATE, HB_KECCAK_SHAKE, z, 32, ct, HB_MLKEM_CT, rejected, sizeof rejected);
-    for (unsigned i = 0; i < HB_MLKEM_CT; i++) {
+    for (size_t i = 0; i < HB_MLKEM_CT; i++) {
         differ |= (uint32_t)(again[i] ^ ct[i]);
     }
     uint8_t keep = (uint8_t)((differ - 1) >> 24); /* all ones if nothing differs */
-    for (unsigned i = 0; i < HB_MLKEM_SS; i++) {
+    for (size_t i = 0; i < HB_MLKEM_SS; i++) {
         ss[i] = (uint8_t)((kr[i] & keep) | (rejected[i] & ~keep));
     }
     hb_wipe(m, sizeof m);

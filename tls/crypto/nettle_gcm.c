@@ -93,6 +93,7 @@ static void xor_stream(uint8_t *dst, const uint8_t *src, const uint8_t *stream, 
         memcpy(dst, a, sizeof a);
     }
     for (size_t i = 0; i < len; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): AES wrote it */
         dst[i] = src[i] ^ stream[i];
     }
 }
@@ -142,7 +143,7 @@ static void make_tag(const struct keyed *k, nettle_cipher_func *aes, const uint8
                      struct hb_span aad, struct hb_span sealed, uint8_t tag[HB_TAG_LEN])
 {
     uint8_t x[BLOCK] = {0};
-    uint8_t mask[BLOCK];
+    uint8_t mask[BLOCK] = {0};
     uint8_t lens[BLOCK];
 
     if (!k->clmul) {
@@ -172,8 +173,8 @@ static void seal_from(const struct keyed *k, nettle_cipher_func *aes, const uint
     make_tag(k, aes, nonce, aad, hb_span(dst, len), dst + len);
 }
 
-static bool open(const struct keyed *k, nettle_cipher_func *aes, const uint8_t nonce[HB_IV_LEN],
-                 struct hb_span aad, uint8_t *dst, const uint8_t *src, size_t len)
+static bool unseal(const struct keyed *k, nettle_cipher_func *aes, const uint8_t nonce[HB_IV_LEN],
+                   struct hb_span aad, uint8_t *dst, const uint8_t *src, size_t len)
 {
     uint8_t tag[HB_TAG_LEN];
 
@@ -209,8 +210,8 @@ static bool open(const struct keyed *k, nettle_cipher_func *aes, const uint8_t n
     static bool open##bits(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad,          \
                            uint8_t *dst, const uint8_t *src, size_t len)                                     \
     {                                                                                                        \
-        return open(keyed_of(c), (nettle_cipher_func *)nettle_aes##bits##_encrypt, nonce, aad, dst, src,     \
-                    len);                                                                                    \
+        return unseal(keyed_of(c), (nettle_cipher_func *)nettle_aes##bits##_encrypt, nonce, aad, dst, src,   \
+                      len);                                                                                  \
     }
 
 GCM_GLUE(128)

@@ -113,7 +113,7 @@ enum hb_code hb_auth_judge(struct hb_tls *t, uint8_t done, uint8_t wait, uint8_t
 {
     struct hb_hs *hs = t->hs;
     const struct hb_tls_config *config = t->config;
-    struct hb_span chain[CHAIN_MAX];
+    struct hb_span chain[CHAIN_MAX] = {{NULL, 0}};
     struct hb_cur c = hb_cur(hb_buf_span(&hs->chain));
     struct hb_cert leaf;
     size_t num = 0;

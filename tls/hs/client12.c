@@ -60,6 +60,9 @@ enum hb_code hb_client12_hello(struct hb_tls *t, const struct hb_answer *a, uint
     hb_buf_clear(&cl->hello, t->env);
     HB_TRY(hb_client_take_answers(t, a));
     t->info.ems = (a->has & HB_ASK_EMS) != 0;
+    if (t->config->require_ems && !t->info.ems) {
+        return HB_E_TLS_EMS_MISSING;
+    }
     t->info.etm = (a->has & HB_ASK_ETM) != 0;
     cl->expects_ticket = (a->has & HB_ASK_TICKET) != 0;
     cl->expects_status = (a->has & HB_ASK_STATUS) != 0;

@@ -189,8 +189,8 @@ static void find_psk(struct hb_tls *t, struct hb_span identity)
         if (hb_span_eq(psk->identity, identity)) {
             memcpy(hs->psk, psk->secret.p, psk->secret.len);
             hs->psk_len = (uint8_t)psk->secret.len;
-            memcpy(hs->identity, identity.p, identity.len);
-            hs->identity[identity.len] = 0;
+            memcpy(hs->identity, psk->identity.p, psk->identity.len);
+            hs->identity[psk->identity.len] = 0;
             t->info.psk = true;
         }
     }

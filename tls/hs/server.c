@@ -183,6 +183,9 @@ static enum hb_code on_hello(struct hb_tls *t, struct hb_span body, uint8_t *nex
     t->env->random(t->env->ctx, sizeof hs->server_random, hs->server_random);
     HB_CT_PUBLIC(hs->server_random, sizeof hs->server_random);
     if (choice->version < 0x0304) {
+        if (t->config->require_ems && !hs->offer.has_ems) {
+            return HB_E_TLS_EMS_MISSING;
+        }
         HB_TRY(try_ticket12(t));
     }
     hb_transcript_start(&hs->transcript, hb_hs_hash_of(choice->suite, choice->version));

@@ -213,7 +213,7 @@ enum hb_code hb_answer_parse(struct hb_span body, unsigned asked, struct hb_answ
         }
     }
     bool tls13 = a->legacy_version == 0x0303 && (asked & HB_ASK_VERSIONS) != 0 && says_versions(list);
-    a->retry = tls13 && memcmp(a->random.p, hb_retry_random, sizeof hb_retry_random) == 0;
+    a->retry = tls13 && hb_span_eq(a->random, hb_span(hb_retry_random, sizeof hb_retry_random));
     return parse_list(list, a->retry ? HB_IN_RETRY : tls13 ? HB_IN_HELLO13 : HB_IN_HELLO12, asked, a);
 }
 

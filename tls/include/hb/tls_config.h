@@ -57,6 +57,9 @@ void hb_tls_config_alpn_lenient(struct hb_tls_config *config, bool lenient);
 void hb_tls_config_sni_strict(struct hb_tls_config *config, bool strict);
 /* A TLS 1.3 client without server_name is refused with alert 109 (T13-21). Default: not. */
 void hb_tls_config_sni_required(struct hb_tls_config *config, bool required);
+/* A peer that speaks TLS 1.2 or less without extended_master_secret is refused with alert 40 (EMS-01).
+ * Default: not, but its sessions are not resumed and give neither exporter nor channel binding. */
+void hb_tls_config_require_ems(struct hb_tls_config *config, bool required);
 /* Order ChaCha20 first (a machine without AES instructions, NET-02). Default: what the CPU says. */
 void hb_tls_config_prefer_chacha(struct hb_tls_config *config, bool prefer);
 /* The name of ALPN entry i (0-based); NULL beyond the end. */
