@@ -100,15 +100,21 @@ static bool join(struct gw_supervisor *sv, struct gw_proc *worker)
     return good;
 }
 
+bool gw_child_give_conf(struct gw_supervisor *sv, struct gw_proc *worker)
+{
+    const struct gw_proc *keeper = keeper_of(sv, worker);
+
+    return (keeper == NULL || keeper->owed == 0) && gw_reload_give_conf(sv, worker);
+}
+
 static void bring(struct gw_supervisor *sv, struct gw_proc *p)
 {
     bool good = true;
 
     p->owed = 0;
     if (p->role == GW_ROLE_WORKER) {
-        const struct gw_proc *keeper = keeper_of(sv, p);
         good = join(sv, p);
-        good = (keeper == NULL || keeper->owed == 0) && gw_reload_give_conf(sv, p) && good;
+        good = gw_child_give_conf(sv, p) && good;
     } else if (p->role == GW_ROLE_KEEPER) {
         good = gw_reload_give_keys(sv, p);
         for (unsigned i = 0; i < sv->num_procs; i++) {

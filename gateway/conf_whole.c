@@ -2,31 +2,24 @@
  * no session that would come back to where it began, and a certificate for the name that is said. */
 #include "conf_util.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 
-/* The address without its port, and that port; false: a unix socket. */
-static bool split(const struct sockaddr_storage *sa, struct hb_span *address, uint16_t *port)
+static const struct sockaddr *plain(const struct sockaddr_storage *a)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
-
-    if (sa->ss_family == AF_INET) {
-        *address = hb_span(&v4->sin_addr, sizeof v4->sin_addr);
-        *port = v4->sin_port;
-    } else if (sa->ss_family == AF_INET6) {
-        *address = hb_span(&v6->sin6_addr, sizeof v6->sin6_addr);
-        *port = v6->sin6_port;
-    }
-    return sa->ss_family == AF_INET || sa->ss_family == AF_INET6;
+    return (const struct sockaddr *)a;
 }
 
+static bool same_port(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    return gw_addr_port(plain(a)) == gw_addr_port(plain(b));
+}
+
+/* Never of unix sockets, which have no bytes. */
 static bool same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-    struct hb_span x, y;
-    uint16_t x_port, y_port;
+    struct hb_span bytes = gw_addr_bytes(plain(a));
 
-    return split(a, &x, &x_port) && split(b, &y, &y_port) && x_port == y_port && hb_span_eq(x, y);
+    return bytes.len > 0 && hb_span_eq(bytes, gw_addr_bytes(plain(b))) && same_port(a, b);
 }
 
 static bool is_any(struct hb_span address)
@@ -43,14 +36,11 @@ static bool is_any(struct hb_span address)
  * machine for its addresses. */
 static bool leads_to(const struct sockaddr_storage *to, const struct sockaddr_storage *at)
 {
-    struct hb_span x, y;
-    uint16_t x_port, y_port;
+    struct hb_span bytes = gw_addr_bytes(plain(at));
+    bool any =
+        is_any(bytes) && bytes.len == gw_addr_bytes(plain(to)).len; /* [::] takes no IPv4: listener.c */
 
-    if (!split(to, &x, &x_port) || !split(at, &y, &y_port) || x_port != y_port) {
-        return false;
-    }
-    return hb_span_eq(x, y) ||
-           (is_any(y) && x.len == y.len && gw_is_loopback(to)); /* [::] takes no IPv4: listener.c */
+    return same(to, at) || (any && gw_is_loopback(to) && same_port(to, at));
 }
 
 static void no_two_at_one_address(const struct gw_draft *d, const struct gw_conf *conf, struct gw_problems *p)

@@ -79,12 +79,12 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
 
 /* What there is no more room in; NULL: there is. A listener that waits does so until memory is a little below
  * its ceiling; without any session somebody is let in, however high a new configuration stands. */
-static const char *full(const struct gw_listener *l)
+static const char *full(const struct gw_listener *l, unsigned most)
 {
     const struct gw_worker *w = l->w;
     size_t ceiling = (size_t)w->conf->limits.memory << 20;
 
-    if (w->num_starved > 0 || w->num_sessions >= gw_worker_most_sessions()) {
+    if (w->num_starved > 0 || w->num_sessions >= most) {
         return "descriptors";
     }
     bool much = gw_slab_in_use() > ceiling - (l->paused ? ceiling / 16 : 0);
@@ -131,8 +131,10 @@ static void pause_for(struct gw_listener *l, const char *why)
 /* Takes what the queue holds, as much as a turn allows. True: nothing keeps us from taking more. */
 static bool take(struct gw_listener *l)
 {
+    unsigned most = gw_worker_most_sessions(); /* asks the system: once a turn, not for each */
+
     for (unsigned n = 0; n < AT_ONCE; n++) {
-        const char *why = full(l);
+        const char *why = full(l, most);
         int error = why == NULL ? gw_session_accept(l->w, l->lc, l->fd) : 0;
         if (error == EAGAIN) {
             break;
@@ -203,7 +205,7 @@ bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_li
 
 void gw_listener_resume(struct gw_listener *l)
 {
-    if (l->paused && full(l) == NULL && take(l)) {
+    if (l->paused && take(l)) {
         l->paused = uv_poll_start(&l->poll, UV_READABLE, incoming) != 0;
         if (!l->paused) {
             GW_LOG(GW_EV_ACCEPT_RESUMED, GW_STR("listener", l->lc->url));

@@ -178,17 +178,14 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
     unsigned removed;
 
     for (unsigned i = 0; i < sv->num_procs; i++) { /* keepers stand before the workers */
-        if (sv->procs[i].role == GW_ROLE_KEEPER && sv->procs[i].sock >= 0) {
-            if (!give_keys(sv->snap, &sv->procs[i])) {
-                gw_child_owe(&sv->procs[i]);
-            }
-        }
-    }
-    for (unsigned i = 0; i < sv->num_procs; i++) {
         struct gw_proc *p = &sv->procs[i];
-        bool worker = p->role == GW_ROLE_WORKER && p->sock >= 0;
-        /* sv->procs[p->id] is its keeper, if there are keepers: without keys there a worker waits, too */
-        if (worker && (sv->procs[p->id].owed != 0 || !gw_reload_give_conf(sv, p))) {
+        bool given = true;
+        if (p->role == GW_ROLE_KEEPER && p->sock >= 0) {
+            given = give_keys(sv->snap, p);
+        } else if (p->role == GW_ROLE_WORKER && p->sock >= 0) {
+            given = gw_child_give_conf(sv, p);
+        }
+        if (!given) {
             gw_child_owe(p);
         }
     }

@@ -122,6 +122,7 @@ void gw_supervisor_give_up(struct gw_supervisor *sv)
 }
 
 /* ---- the loop ---- */
+
 static int next_wait(const struct gw_supervisor *sv, uint64_t now)
 {
     uint64_t due = now + 60000;

@@ -101,6 +101,8 @@ bool gw_children_left(const struct gw_supervisor *sv, bool workers_only);
 /* The workers are gone: the others have nobody to be there for. */
 void gw_children_end_helpers(struct gw_supervisor *sv);
 void gw_children_close(struct gw_supervisor *sv);
+/* The configuration that is in force, unless its keeper has not got the keys yet; false: it is owed. */
+bool gw_child_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 /* Something could not be sent to p, or taken there: everything comes again in a second. */
 void gw_child_owe(struct gw_proc *p);
 /* hear.c: takes what p has to say. */
