@@ -5,8 +5,7 @@
 #include <hb/builder.h>
 #include <hb/ct.h>
 
-#define NAME_MAX_LEN 255u                    /* RFC 4616 2 */
-#define MESSAGE_MAX  (3u * NAME_MAX_LEN + 2) /* authzid, NUL, authcid, NUL, passwd */
+#define MESSAGE_MAX (3u * HB_EXTERNAL_NAME_MAX + 2) /* authzid, NUL, authcid, NUL, passwd */
 
 void hb_proto_identify(struct hb_proto_session *s, const char *identity)
 {
@@ -17,7 +16,7 @@ void hb_proto_identify(struct hb_proto_session *s, const char *identity)
             return; /* no name anybody logs in with: as if there were none */
         }
     }
-    s->identity = len > 0 && len <= NAME_MAX_LEN ? identity : NULL;
+    s->identity = len > 0 && len <= HB_EXTERNAL_NAME_MAX ? identity : NULL;
 }
 
 bool hb_external_known(const struct hb_proto_session *s)
@@ -106,7 +105,7 @@ enum hb_external_verdict hb_external_judge_name(struct hb_proto_session *s, stru
 
 enum hb_external_verdict hb_external_judge(struct hb_proto_session *s, struct hb_span response)
 {
-    uint8_t name[NAME_MAX_LEN];
+    uint8_t name[HB_EXTERNAL_NAME_MAX];
     struct hb_bld b = hb_bld(name, sizeof name);
 
     if (response.len == 1 && response.p[0] == '*') {

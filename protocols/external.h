@@ -16,6 +16,8 @@
 
 #include "session.h"
 
+#define HB_EXTERNAL_NAME_MAX 255u /* RFC 4616 2 */
+
 enum hb_external_step { HB_EXT_NONE, HB_EXT_ASKED, HB_EXT_FORWARDED, HB_EXT_ANSWERED };
 
 enum hb_external_verdict { HB_EXT_YES, HB_EXT_NO, HB_EXT_CANCELLED, HB_EXT_SYNTAX };

@@ -8,8 +8,7 @@
 
 #include "words.h"
 
-#define TAG_MAX  128u
-#define NAME_LEN 255u /* RFC 4616 2 */
+#define TAG_MAX 128u
 
 static struct hb_tagged_state *state(struct hb_proto_session *s)
 {
@@ -42,7 +41,9 @@ static enum hb_literal whole_literal(const struct hb_proto_session *s, struct hb
     enum hb_literal kind =
         alone && s->row->dialect->exchange_literals ? hb_literal_at_end(response, size) : HB_LITERAL_NONE;
 
-    return (kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS) && *size <= NAME_LEN ? kind : HB_LITERAL_NONE;
+    return (kind == HB_LITERAL_SYNC || kind == HB_LITERAL_PLUS) && *size <= HB_EXTERNAL_NAME_MAX
+               ? kind
+               : HB_LITERAL_NONE;
 }
 
 static enum hb_unit response_is_here(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
@@ -84,7 +85,7 @@ enum hb_unit hb_tagged_external_line(struct hb_proto_session *s, struct hb_span 
 enum hb_unit hb_tagged_external_over(struct hb_proto_session *s, struct hb_span line)
 {
     struct hb_tagged_state *t = state(s);
-    uint8_t mem[TAG_MAX + NAME_LEN];
+    uint8_t mem[TAG_MAX + HB_EXTERNAL_NAME_MAX];
     struct hb_span kept = hb_buf_span(&s->saved);
     size_t len = kept.len;
 

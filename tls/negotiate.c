@@ -177,16 +177,7 @@ static enum hb_code why_none(const struct hb_offer *offer, const struct hb_tls_c
 
 static bool name_known(const struct hb_tls_config *config, struct hb_span name)
 {
-    bool covered = false;
-    const struct hb_cred *cred;
-
-    if (config->creds == NULL) {
-        return false;
-    }
-    for (size_t i = 0; !covered && (cred = hb_cred_at(config->creds, i)) != NULL; i++) {
-        covered = hb_cred_covers(cred, name) != HB_NAME_NONE;
-    }
-    return covered;
+    return config->creds != NULL && hb_cred_store_covers(config->creds, name);
 }
 
 static enum hb_code choose_cred(const struct hb_offer *offer, const struct hb_tls_config *config,

@@ -203,9 +203,7 @@ static bool unseal(const struct keyed *k, nettle_cipher_func *aes, const uint8_t
     static void seal##bits(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad,          \
                            uint8_t *dst, const uint8_t *src, size_t len)                                     \
     {                                                                                                        \
-        crypt(keyed_of(c), (nettle_cipher_func *)nettle_aes##bits##_encrypt, nonce, 0, dst, src, len);       \
-        make_tag(keyed_of(c), (nettle_cipher_func *)nettle_aes##bits##_encrypt, nonce, aad,                  \
-                 hb_span(dst, len), dst + len);                                                              \
+        seal_from##bits(c, nonce, aad, dst, src, len, len);                                                  \
     }                                                                                                        \
     static bool open##bits(const union hb_aead_ctx *c, const uint8_t nonce[12], struct hb_span aad,          \
                            uint8_t *dst, const uint8_t *src, size_t len)                                     \

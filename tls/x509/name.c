@@ -42,7 +42,7 @@ bool hb_dns_name_covers(struct hb_span pattern, struct hb_span host, bool *wildc
 {
     *wildcard = false;
     if (pattern.len > 2 && pattern.p[0] == '*' && pattern.p[1] == '.') {
-        const uint8_t *dot = memchr(host.p, '.', host.len);
+        const uint8_t *dot = host.len > 0 ? memchr(host.p, '.', host.len) : NULL;
         if (dot == NULL) {
             return false;
         }
