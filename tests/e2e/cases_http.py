@@ -5,8 +5,9 @@ import os
 import shutil
 import threading
 
-from cases_pool import Pooled, wait_for
+from cases_pool import Pooled, wait_event
 from cases_probe import findings
+from cases_upstream import trust
 from support import ROOT, Gateway, Line, check, equal, free_port, run, wait_port
 
 
@@ -187,10 +188,9 @@ def http_cups(w, server, port):
 @with_server
 def http_upgrade_on_both_legs(w, server, port):
     """The backend's link begins with an upgrade of its own; the answer to that is nobody's (HTTP-02, CLI-04)."""
-    trust = ('--backend-ca', w.certs / 'ca.crt', '--backend-name', 'mail.test')
     with Gateway(w, [('http', port)]) as inner:
         url = f'http+starttls://127.0.0.1:{inner.port("http")}'
-        with Gateway(w, [('http', url), ('https', url)], *trust) as g:
+        with Gateway(w, [('http', url), ('https', url)], *trust(w)) as g:
             c = Line(g.port('http'))
             c.send('OPTIONS * HTTP/1.1\r\n' + ASK)
             equal(read_answer(c)[0], 'HTTP/1.1 101 Switching Protocols', '101')
@@ -206,7 +206,7 @@ def http_upgrade_on_both_legs(w, server, port):
             equal(seen, [('OPTIONS', '*'), ('OPTIONS', '*'), ('POST', '/form'), ('OPTIONS', '*'), ('GET', '/tls')], 'requests')
             equal([inner.session(i)['alpn'] for i in (1, 2)], ['http/1.1', 'http/1.1'], 'both links')
         # Python's server does not know Upgrade: nothing of the client's goes on in clear
-        with Gateway(w, [('https', f'http+starttls://127.0.0.1:{port}')], *trust) as g:
+        with Gateway(w, [('https', f'http+starttls://127.0.0.1:{port}')], *trust(w)) as g:
             c = Line(g.port('https'))
             c.start_tls(w.client_context())
             c.send('GET /secret HTTP/1.1\r\nHost: mail.test\r\n\r\n')
@@ -235,7 +235,7 @@ def http_health_checks(w, server, port):
             asked = len(server.seen)
             with Pooled(w, [url, none], 'health-check = 1', f'backend-ca = "{w.certs}/ca.crt"', 'backend-name = "mail.test"',
                         schemes=('http',)) as g:
-                down = wait_for(g, 'server.down', 1, url)
+                down = wait_event(g, 'server.down', 1, url)
                 equal({e['server'] for e in down}, {none}, f'{url}: who is down')
                 equal({(verb, path) for verb, path, _ in server.seen[asked:]}, {('OPTIONS', '*')}, f'{url}: the question')
 
@@ -279,7 +279,7 @@ Encryption Required
     cupsd = w.start([root / 'usr/sbin/cupsd', '-f', '-c', folder / 'cupsd.conf', '-s', folder / 'files.conf'], 'cupsd.out')
     wait_port(port, cupsd)
     url = f'http+starttls://localhost:{port}'
-    with Gateway(w, [('http', url)], '--backend-ca', w.certs / 'ca.crt', '--backend-name', 'mail.test') as g:
+    with Gateway(w, [('http', url)], *trust(w)) as g:
         c = Line(g.port('http'))
         c.send('OPTIONS * HTTP/1.1\r\n' + ASK.replace('mail.test', 'localhost'))
         equal(read_answer(c)[0], 'HTTP/1.1 101 Switching Protocols', '101')

@@ -8,8 +8,7 @@ import signal
 import socket
 
 from cases_policy import login_imap, with_server
-from cases_processes import wait_for
-from support import ROOT, check, equal, free_port, read_events, run, upgrade
+from support import ROOT, check, equal, free_port, read_events, run, upgrade, wait_for
 
 FOLDER = ROOT / 'dist/kubernetes'
 

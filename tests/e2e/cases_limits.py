@@ -6,8 +6,7 @@ import ssl
 import time
 
 from cases_policy import listeners, login_imap, with_server
-from cases_processes import wait_for
-from support import Failure, Gateway, Line, check, equal, run, upgrade, wait_port
+from support import Failure, Gateway, Line, check, equal, run, upgrade, wait_for, wait_port
 
 NOBODY = ('--limit-exempt', '192.0.2.0/24')  # loopback counts, too
 

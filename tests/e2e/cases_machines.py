@@ -5,9 +5,8 @@ import re
 import socket
 
 from cases_policy import login_imap, with_server
-from cases_processes import wait_for
 from documents import blocks
-from support import ROOT, check, equal, free_port, read_events, run, splice, upgrade, wait_port
+from support import ROOT, check, equal, free_port, read_events, run, splice, upgrade, wait_for, wait_port
 
 
 class Machine:

@@ -4,8 +4,7 @@ import struct
 import threading
 
 from cases_policy import login_imap, with_server
-from cases_processes import wait_for
-from support import Gateway, check, equal, free_port, run, splice, upgrade
+from support import Gateway, check, equal, free_port, run, splice, upgrade, wait_for
 
 
 class NameServer:

@@ -7,7 +7,7 @@ import time
 from cases_policy import login_imap
 from cases_upstream import server_context
 from mailserver import MailServer
-from support import Gateway, Line, check, equal, free_port, run, serve, splice, upgrade, wait_port
+from support import Gateway, Line, check, equal, free_port, run, serve, splice, upgrade, wait_for, wait_port
 
 
 class Refuses:
@@ -50,7 +50,7 @@ class Pooled(Gateway):
         done = len(self.events('reload.done'))
         self.path.write_text(re.sub('connect = [0-9]+', f'connect = {connect}', self.path.read_text()))
         self.process.send_signal(signal.SIGHUP)
-        wait_for(self, 'reload.done', done + 1, 'reload')
+        wait_event(self, 'reload.done', done + 1, 'reload')
 
 
 def served_by(g, n):
@@ -177,11 +177,9 @@ def pool_of_smtp_and_by_client(w):
         server.stop()
 
 
-def wait_for(g, name, n, what, seconds=20):
-    end = time.monotonic() + seconds
-    while len(g.events(name)) < n:
-        check(time.monotonic() < end, f'{what}: {name} was not said')
-        time.sleep(0.05)
+def wait_event(g, name, n, what, seconds=20):
+    """The events of this name, when there are n of them."""
+    wait_for(f'{what}: {name}', lambda: len(g.events(name)) >= n, seconds)
     return g.events(name)
 
 
@@ -201,10 +199,10 @@ def pool_health_checks(w):
             check(starttls is None or starttls in a.in_clear[scheme], f'{url}: STARTTLS was not tried')
             equal((g.events('server.down'), g.events('server.up')), ([], []), f'{url}: both are well')
             b.faults.update({'greet': b'what?\r\n'})
-            down = wait_for(g, 'server.down', 1, url)
+            down = wait_event(g, 'server.down', 1, url)
             equal((down[0]['code'], down[0]['server']), ('PEER_GREETING', f'{url}://127.0.0.1:{b.port[scheme]}'), f'{url}: why')
             del b.faults['greet']
-            wait_for(g, 'server.up', 1, url)
+            wait_event(g, 'server.up', 1, url)
             equal((len(g.events('server.down')), len(g.events('server.up'))), (1, 1), f'{url}: each is said once')
             check(b'LOGIN' not in a.received[scheme] and b'MAIL' not in a.received[scheme], f'{url}: more was said than needed')
         a.stop()
@@ -222,9 +220,9 @@ def pool_health_of_tls(w):
         with Pooled(w, [f'imap+starttls://127.0.0.1:{port}'], 'health-check = 1', f'backend-ca = "{w.certs}/ca.crt"',
                     'backend-name = "mail.test"') as g:
             if name == 'soon':
-                check(0 <= int(wait_for(g, 'server.certificate', 1, name)[0]['days']) < 21, 'days')
+                check(0 <= int(wait_event(g, 'server.certificate', 1, name)[0]['days']) < 21, 'days')
             else:
-                why = wait_for(g, 'server.down', 1, f'{name or port}')[0]['code']
+                why = wait_event(g, 'server.down', 1, f'{name or port}')[0]['code']
                 check(code in why or name == 'expired', f'{name or port}: {why}')
         if server:
             server.stop()
@@ -280,15 +278,15 @@ def pool_health_on_unix_sockets(w):
         first = listen(paths[0])
         with Pooled(w, [f'unix:{path}' for path in paths], 'health-check = 1', program=program) as g:
             paths[1].unlink(missing_ok=True)
-            down = wait_for(g, 'server.down', 1, 'nobody is there')
+            down = wait_event(g, 'server.down', 1, 'nobody is there')
             equal((down[0]['server'], down[0]['code']), (f'unix:{paths[1]}', 'GW_BACKEND_REFUSED'), 'who, and why')
             g.reload(9)
             second = listen(paths[1])
-            equal(wait_for(g, 'server.up', 1, 'somebody is there')[0]['server'], f'unix:{paths[1]}', 'who')
+            equal(wait_event(g, 'server.up', 1, 'somebody is there')[0]['server'], f'unix:{paths[1]}', 'who')
             check(b'LOGOUT' in server.received['imap'].upper(), 'a goodbye')
             imap_session(w, g)
             first.shutdown(socket.SHUT_RDWR)
-            equal(wait_for(g, 'server.down', 2, 'its end')[1]['server'], f'unix:{paths[0]}', 'who')
+            equal(wait_event(g, 'server.down', 2, 'its end')[1]['server'], f'unix:{paths[0]}', 'who')
             for listening in (first, second):
                 listening.close()
     server.stop()

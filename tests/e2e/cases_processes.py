@@ -10,21 +10,11 @@ import ssl
 import time
 
 from cases_policy import listeners, login_imap, with_server
-from support import Failure, Line, check, equal, free_port, run, splice, upgrade, wait_port
+from support import Failure, Line, check, equal, free_port, run, splice, upgrade, wait_for, wait_port
 
 
 def proc(pid, name):
     return pathlib.Path(f'/proc/{pid}/{name}').read_text()
-
-
-def wait_for(what, test, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = test()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise Failure(f'{what}: not within {seconds} s')
 
 
 class Setup:

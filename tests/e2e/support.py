@@ -70,16 +70,18 @@ def serve(listening, each):
     threading.Thread(target=run, daemon=True).start()
 
 
-def splice(listening, to):
-    """Whoever connects is connected to a port of ours."""
-    def copy(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+def copy(a, b):
+    """All that a says goes to b, to the end."""
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
 
+
+def splice(listening, to, copy=copy):
+    """Whoever connects is connected to a port of ours."""
     def each(sock):
         other = socket.create_connection(('127.0.0.1', to))
         for pair in ((sock, other), (other, sock)):
@@ -120,6 +122,17 @@ def free_port():
                 if all(can_bind(family, host, port) for family, host in ANY):
                     return port
     raise Failure('no free port is left')
+
+
+def wait_for(what, test, seconds=15):
+    """What test() returns, as soon as it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = test()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise Failure(f'{what}: not within {seconds} s')
 
 
 def wait_port(port, process=None, seconds=15, host='127.0.0.1'):

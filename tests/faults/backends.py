@@ -8,10 +8,9 @@ import socket
 import struct
 import threading
 
-from cases_processes import wait_for
 from cases_upstream import server_context
 from load import TIMEOUT, End, Load, Outcome
-from support import Failure, Gateway, Line, check, equal, free_port, serve, wait_port
+from support import Failure, Gateway, Line, check, equal, free_port, serve, wait_for, wait_port
 
 GREETING = b'* OK [CAPABILITY IMAP4rev1%s] bad server\r\n'
 PLAIN, STARTTLS = GREETING % b'', GREETING % b' STARTTLS'

@@ -4,9 +4,9 @@ import select
 import threading
 import time
 
-from cases_processes import Setup, wait_for
+from cases_processes import Setup
 from load import Load, Outcome, Session
-from support import Failure, Line, check, equal, free_port
+from support import Failure, Line, check, equal, free_port, wait_for
 
 SPARE = 1500  # descriptors that are not a crowd's
 

@@ -3,9 +3,9 @@ import os
 import signal
 import time
 
-from cases_processes import Setup, wait_for
+from cases_processes import Setup
 from load import Load, Outcome, sessions_of
-from support import Line, check, equal
+from support import Line, check, equal, wait_for
 
 
 def pid_of(g, role, number):

@@ -5,10 +5,10 @@ import signal
 import subprocess
 import threading
 
-from cases_processes import Setup, proc, wait_for
+from cases_processes import Setup, proc
 from deaths import pid_of
 from load import Load, Outcome, Session
-from support import Failure, check, equal
+from support import Failure, check, equal, wait_for
 
 LIMIT = 164  # 50 sessions: two each, and 64 that are not theirs (worker.c)
 

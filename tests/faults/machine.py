@@ -6,9 +6,8 @@ import subprocess
 import termios
 import threading
 
-from cases_processes import wait_for
 from load import Load, Outcome
-from support import equal, free_port, wait_port
+from support import equal, free_port, wait_for, wait_port
 
 
 class Logged:

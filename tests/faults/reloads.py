@@ -7,10 +7,10 @@ import signal
 import threading
 import time
 
-from cases_processes import Setup, subject, wait_for
+from cases_processes import Setup, subject
 from deaths import pid_of
 from load import Load
-from support import Failure, check, equal, free_port
+from support import Failure, check, equal, free_port, wait_for
 
 
 def fifty(w, echo):

@@ -7,11 +7,10 @@ clear          the gateway's leg to the server is in clear where the cell says S
 line           the last line of a text is lost (in scripts and IMAP's literals, which are counted: is changed)
 none           there is no fault: what is not tried otherwise is tried, and must not succeed"""
 import socket
-import threading
 
 from harness import check
 from mail_cells import LEGS, run_cell
-from support import run, serve
+from support import run, splice
 
 LINE, SCRIPT = b'the end\r\n', b'fileinto "INBOX"'
 LOST = {'imap': (LINE, LINE.replace(b'end', b'eng')), 'sieve': (SCRIPT, SCRIPT.replace(b'INBOX', b'OTHER'))}
@@ -45,12 +44,8 @@ def spoil(source, to, old, new):
 def spoiled(port, proto):
     """The port of a proxy that loses what it shall in both directions."""
     listening = socket.create_server(('127.0.0.1', 0))
-
-    def each(sock):
-        other = socket.create_connection(('127.0.0.1', port))
-        for a, b in ((sock, other), (other, sock)):
-            threading.Thread(target=spoil, args=(a, b, *LOST.get(proto, (LINE, b''))), daemon=True).start()
-    serve(listening, each)
+    old, new = LOST.get(proto, (LINE, b''))
+    splice(listening, port, lambda a, b: spoil(a, b, old, new))
     return listening.getsockname()[1]
 
 

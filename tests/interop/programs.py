@@ -8,7 +8,6 @@ Each is called PROGRAM client|server PORT key=value..., with the keys
     keyupdate=1   update the keys first            dh            server: PEM file with a group
 The client sends 200 kB, wants them back, and leaves with 0."""
 import pathlib
-import shutil
 import subprocess
 
 from harness import PSK_ID, PSK_KEY, Started, check, dh_file, program

@@ -1,17 +1,17 @@
 """hauberk.service under systemd with all its hardening, on the configuration that README's way left.
 
 Every case begins with the unit running (`fresh`) and without drop-ins."""
+import functools
 import imaplib
 import re
 import socket
-import ssl
-import time
 
-from support import Failure, check, equal
+from support import check, equal, wait_for
 from way import certificate, client, session
 
 CONF = '/etc/hauberk/hauberk.conf'
 DROP = '/etc/systemd/system/hauberk.service.d/walk.conf'
+wait = functools.partial(wait_for, seconds=60)  # systemd takes its time
 
 
 def fresh(tree, drop_in=None):
@@ -20,15 +20,6 @@ def fresh(tree, drop_in=None):
     if drop_in is not None:
         tree.write(DROP, f'[Service]\n{drop_in}\n')
     tree.sh('systemctl daemon-reload; systemctl reset-failed hauberk; systemctl start hauberk')
-
-
-def wait(what, test, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if test():
-            return
-        time.sleep(0.1)
-    raise Failure(f'waited {seconds} s for {what}')
 
 
 def serves():
@@ -82,7 +73,7 @@ def watchdog(tree):
     wait('signs of life', lambda: int(tree.show('WatchdogTimestampMonotonic')) > int(first) + 5_000_000)
     equal(tree.show('MainPID,NRestarts'), {'MainPID': pid, 'NRestarts': '0'}, 'while it is well')
     tree.sh(f'kill -STOP {pid}')
-    wait('a new one', lambda: tree.show('NRestarts') == '1' and tree.show('SubState') == 'running', 120)
+    wait('a new one', lambda: tree.show('NRestarts') == '1' and tree.show('SubState') == 'running', seconds=120)
     check('Watchdog timeout' in tree.journal('-n 200'), tree.journal('-n 30'))
     wait('it serves again', serves)
     check(tree.show('MainPID') != pid, 'another process')

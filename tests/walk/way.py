@@ -6,7 +6,7 @@ import imaplib
 import ssl
 
 from documents import blocks
-from support import ROOT, Failure, check, equal
+from support import ROOT, Failure, check, equal, wait_for
 from tree import HOST, PASSWORD, USER
 
 LIVE, ARCHIVE = f'etc/letsencrypt/live/{HOST}', f'etc/letsencrypt/archive/{HOST}'
@@ -105,9 +105,7 @@ def reloaded(tree, _):
 
 
 def ended(tree, _):
-    for _ in range(600):
-        if tree.show('ActiveState') != 'deactivating' and not int(tree.show('MainPID')):
-            break
+    wait_for('the end', lambda: tree.show('ActiveState') != 'deactivating' and not int(tree.show('MainPID')), 60)
     equal(tree.show('ActiveState,Result,NRestarts'), {'ActiveState': 'inactive', 'Result': 'success', 'NRestarts': '0'}, 'the unit')
     check('event=drain.end' in tree.journal(), tree.journal())
 
