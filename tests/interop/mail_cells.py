@@ -152,7 +152,7 @@ def run_cell(world, server, proto, client, front, leg):
             check(s['proto'] == proto and s.get('version', '').startswith('TLSv1.'), f'the client was not inside TLS: {brief([s])}')
             check(s.get('client_cert') == (USER if cell.external else None), f'a client certificate: {s.get("client_cert")}')
             check(not client.group or s.get('group') == client.group, f'the group is {s.get("group")}')
-            check(s['code'] in ENDS | server.ends, f'the log has no such end for it: {brief([s])}')
+            check(s['code'] in ENDS | server.ends | client.ends.get(proto, set()), f'the log has no such end for it: {brief([s])}')
             check(s.get('backend_tls', '').startswith('TLSv1.') == (leg == 'starttls'), f'the leg to the server: {brief([s])}')
     except (Failure, OSError) as e:
         more = f'\nthe server: {tail(server.log)}' if server.log and server.log.exists() else ''

@@ -20,6 +20,7 @@ class Client:
     name, protocols, packages, broken = '', (), (), None
     no_starttls = no_implicit = no_external = None  # reasons
     group = None  # the only one it offers
+    ends = {}  # protocol -> ends of sessions in our log that are the client's own way
     blind = {}  # fault of mail_faults.py -> why it does not find it
 
     def prepare(self, world):
@@ -244,8 +245,10 @@ class SNail(Client):
 
 
 class NeoMutt(Client):
-    """Sends from the command line; reads a mailbox on a terminal of ours, with its keys pushed beforehand."""
+    """Sends from the command line; reads a mailbox on a terminal of ours, with its keys pushed beforehand. Behind QUIT it
+    closes and does not read the 221, whereupon its kernel resets: before or behind the server's end, as it happens."""
     name, packages, protocols = 'neomutt', ('neomutt',), ('imap', 'pop3', 'smtp', 'submission')
+    ends = {'smtp': {'GW_CLIENT_RESET'}, 'submission': {'GW_CLIENT_RESET'}}
     no_external = "Debian's is built with GNU SASL, with which it takes no EXTERNAL"
 
     def settings(self, cell, *more):
