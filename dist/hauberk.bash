@@ -25,7 +25,7 @@ _hauberk() {
     --client-auth) mapfile -t COMPREPLY < <(compgen -W 'off request require' -- "$cur") ;;
     --client-verify) mapfile -t COMPREPLY < <(compgen -W 'chain none' -- "$cur") ;;
     --client-identity) mapfile -t COMPREPLY < <(compgen -W 'email-or-cn email cn san-dns' -- "$cur") ;;
-    --external) mapfile -t COMPREPLY < <(compgen -W 'off plain-master proxy' -- "$cur") ;;
+    --external) mapfile -t COMPREPLY < <(compgen -W 'off plain-master xclient proxy' -- "$cur") ;;
     --keys) mapfile -t COMPREPLY < <(compgen -W 'keeper worker' -- "$cur") ;;
     --require-ems) mapfile -t COMPREPLY < <(compgen -W 'off on' -- "$cur") ;;
     --sandbox) mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur") ;;

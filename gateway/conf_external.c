@@ -59,6 +59,9 @@ static void load_master(const struct gw_draft_listener *dl, struct gw_listener_c
                    dl->external_user);
     }
     load_password(dl, lc, p);
+    gw_notice(p, GW_AT(dl, external),
+              "a backend that ignores PLAIN's authorization identity, as Courier does, logs everybody in as",
+              dl->external_user);
     lc->proto_settings.master_user = dl->external_user;
     lc->proto_settings.master_password = lc->master_password;
 }
@@ -74,9 +77,10 @@ static const char *unverified(const struct gw_draft_listener *dl, const struct g
 
 void gw_conf_external(const struct gw_draft_listener *dl, struct gw_listener_conf *lc, struct gw_problems *p)
 {
-    static const char *const modes[] = {"off", "plain-master", "proxy"};
-    static const enum hb_external values[] = {HB_EXTERNAL_OFF, HB_EXTERNAL_MASTER, HB_EXTERNAL_PASS};
-    enum hb_external external = values[gw_choose(dl->external, modes, 3, "external", GW_AT(dl, external), p)];
+    static const char *const modes[] = {"off", "plain-master", "xclient", "proxy"};
+    static const enum hb_external values[] = {HB_EXTERNAL_OFF, HB_EXTERNAL_MASTER, HB_EXTERNAL_XCLIENT,
+                                              HB_EXTERNAL_PASS};
+    enum hb_external external = values[gw_choose(dl->external, modes, 4, "external", GW_AT(dl, external), p)];
 
     if (external == HB_EXTERNAL_OFF || lc->proto == NULL) {
         return;
@@ -85,6 +89,9 @@ void gw_conf_external(const struct gw_draft_listener *dl, struct gw_listener_con
     const char *name = hb_proto_name(lc->proto);
     if (strcmp(name, "tls") == 0 || strcmp(name, "http") == 0) {
         why = "external has no meaning here: there is no SASL in";
+    } else if (external == HB_EXTERNAL_XCLIENT && strcmp(name, "smtp") != 0 &&
+               strcmp(name, "submission") != 0) {
+        why = "external = xclient is for smtp and submission";
     } else if (external == HB_EXTERNAL_PASS && lc->client_address != GW_TELL_PROXY2) {
         why = "external = proxy needs client-address = proxy-v2: it tells the backend of the certificate";
     }

@@ -67,7 +67,7 @@ static const char tls_help[] =
     "  --staple F            OCSP response (DER) for the --cert before it\n"
     "  --client-auth off|request|require   ask clients for a certificate\n"
     "  --client-ca F|system  the CAs it must come from; or --client-verify none: any certificate\n"
-    "  --external off|plain-master|proxy   SASL EXTERNAL by that certificate; --external-user N and\n"
+    "  --external off|plain-master|xclient|proxy   SASL EXTERNAL by that certificate; --external-user N and\n"
     "                        --external-password-file F: the backend's master user\n"
     "  --client-identity email-or-cn|email|cn|san-dns   which of its names says who it is\n"
     "  --resumption on|off   session tickets; --tickets N of them (default 1), --ticket-lifetime SECONDS\n"

@@ -26,7 +26,12 @@ bool hb_external_known(const struct hb_proto_session *s)
 
 bool hb_external_ours(const struct hb_proto_session *s)
 {
-    return hb_external_known(s) && s->set->external == HB_EXTERNAL_MASTER;
+    return hb_external_known(s) && s->set->external != HB_EXTERNAL_PASS;
+}
+
+bool hb_external_allowed(const struct hb_proto_session *s)
+{
+    return hb_external_known(s) && !(hb_external_ours(s) && s->authenticated);
 }
 
 bool hb_external_added(const struct hb_proto_session *s)

@@ -8,9 +8,10 @@
  *   backend: AUTHENTICATE PLAIN                    FORWARDED
  *   backend's challenge -> the master's message    ANSWERED; its verdict is the client's
  *
- * With HB_EXTERNAL_PASS the backend has been told of the certificate (PROXY v2), and its own EXTERNAL passes
- * like any other mechanism.  Invariants: the master's password goes to the backend alone, and only once it
- * has asked for it; no identity but the certificate's is ever sent. */
+ * With HB_EXTERNAL_XCLIENT it is XCLIENT LOGIN that names them (smtp_external.c). With HB_EXTERNAL_PASS the
+ * backend has been told of the certificate (PROXY v2), and its own EXTERNAL passes like any other mechanism.
+ * Invariants: the master's password goes to the backend alone, and only once it has asked for it; no identity
+ * but the certificate's is ever sent. */
 #ifndef HB_EXTERNAL_H
 #define HB_EXTERNAL_H
 
@@ -26,6 +27,8 @@ enum hb_external_verdict { HB_EXT_YES, HB_EXT_NO, HB_EXT_CANCELLED, HB_EXT_SYNTA
 bool hb_external_known(const struct hb_proto_session *s);
 /* ...by us: what follows are steps of ours. */
 bool hb_external_ours(const struct hb_proto_session *s);
+/* The command may be taken: not twice by us, and never as our own identity. */
+bool hb_external_allowed(const struct hb_proto_session *s);
 /* It is to be added to the list of mechanisms that the client sees now. */
 bool hb_external_added(const struct hb_proto_session *s);
 /* The backend's challenges are for us. */

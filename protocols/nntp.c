@@ -158,7 +158,7 @@ static const char *authinfo_refusal(struct hb_proto_session *s, struct hb_span a
     if (!s->secured && (hb_mech_layered(mech) || (hb_hide_passwords(s) && hb_mech_plain(mech)))) {
         return NEEDS_TLS;
     }
-    bool hidden = hb_span_is(mech, "EXTERNAL") && !hb_external_known(s);
+    bool hidden = hb_span_is(mech, "EXTERNAL") && !hb_external_allowed(s);
     return !hb_plain_word(mech) || hidden ? NOT_HERE : NULL;
 }
 

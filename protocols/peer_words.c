@@ -2,6 +2,8 @@
  * client faces write them. */
 #include "peer.h"
 
+#include "words.h"
+
 void hb_bld_number(struct hb_bld *b, unsigned n)
 {
     uint8_t digits[12];
@@ -12,23 +14,6 @@ void hb_bld_number(struct hb_bld *b, unsigned n)
         n /= 10;
     } while (n > 0);
     hb_bld_put(b, hb_span(digits + at, sizeof digits - at));
-}
-
-/* RFC 3461 4: what is not printable, "+" and "=" as "+" and two digits. */
-static void xtext(struct hb_bld *b, const char *s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (; *s != 0; s++) {
-        uint8_t c = (uint8_t)*s;
-        if (c > 0x20 && c < 0x7f && c != '+' && c != '=') {
-            hb_bld_u8(b, c);
-        } else {
-            hb_bld_u8(b, '+');
-            hb_bld_u8(b, (uint8_t)hex[c >> 4]);
-            hb_bld_u8(b, (uint8_t)hex[c & 15]);
-        }
-    }
 }
 
 static bool begin(const struct hb_peer *p, struct hb_bld *b, unsigned attribute, const char *name)
@@ -46,7 +31,7 @@ void hb_xclient_word(const struct hb_peer *p, struct hb_bld *b, unsigned attribu
                      const char *value)
 {
     if (value != NULL && begin(p, b, attribute, name)) {
-        xtext(b, value);
+        hb_xtext(b, value);
     }
 }
 
@@ -63,7 +48,7 @@ static void address(const struct hb_peer *p, struct hb_bld *b, unsigned attribut
 {
     if (value != NULL && begin(p, b, attribute, name)) {
         hb_bld_str(b, prefix);
-        xtext(b, value);
+        hb_xtext(b, value);
     }
 }
 

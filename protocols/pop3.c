@@ -189,7 +189,7 @@ static enum hb_unit answer_here(struct hb_proto_session *s, struct hb_span verb,
         return refuse(s, "-ERR TLS required, use STLS first");
     }
     if (auth && args.len > 0 &&
-        (!hb_plain_word(mech) || (hb_span_is(mech, "EXTERNAL") && !hb_external_known(s)))) {
+        (!hb_plain_word(mech) || (hb_span_is(mech, "EXTERNAL") && !hb_external_allowed(s)))) {
         /* who we are to the backend is not for clients (SASL-02); nor is a word that others read otherwise:
          * two blanks make an empty one for us, and one blank for them */
         return must_wait ? HB_UNIT_WAIT : refuse(s, "-ERR Authentication mechanism not supported");

@@ -38,6 +38,13 @@ uint8_t hb_replyq_front(const struct hb_replyq *q)
     return q->num > 0 ? hb_buf_span(&q->entries).p[0] : 0;
 }
 
+struct hb_span hb_replyq_front_tag(const struct hb_replyq *q)
+{
+    struct hb_span all = hb_buf_span(&q->entries);
+
+    return q->num > 0 ? hb_span(all.p + 2, all.p[1]) : hb_span(NULL, 0);
+}
+
 void hb_replyq_drop_front(struct hb_replyq *q, const struct hb_env *env)
 {
     if (q->num > 0) {

@@ -22,6 +22,8 @@ HB_MUST_USE enum hb_code hb_replyq_add(struct hb_replyq *q, const struct hb_env 
                                        struct hb_span tag);
 /* Kind of the oldest entry, 0 if there is none. */
 uint8_t hb_replyq_front(const struct hb_replyq *q);
+/* Its tag; good until the queue changes. */
+struct hb_span hb_replyq_front_tag(const struct hb_replyq *q);
 void hb_replyq_drop_front(struct hb_replyq *q, const struct hb_env *env);
 /* True if the newest entry has this tag. */
 bool hb_replyq_last_is(const struct hb_replyq *q, struct hb_span tag);

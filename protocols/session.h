@@ -72,6 +72,7 @@ struct hb_smtp_state {
     bool data;        /* message content is passing */
     bool bad_newline; /* SMTP-06: the rest of the message is dropped */
     uint8_t dot;      /* enum hb_dot */
+    bool xlogin;      /* the backend's EHLO offered XCLIENT with LOGIN */
     bool lists_auth;  /* EHLO's list has mechanisms that the client may see */
     bool sasl;        /* an AUTH exchange: one client line for each 334 */
     bool sasl_due;

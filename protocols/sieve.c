@@ -248,7 +248,7 @@ static const char *judge_mechanism(struct hb_proto_session *s, struct hb_span me
     if (hb_before_tls(s) || hidden || (!s->secured && hb_mech_layered(mech))) {
         return REQUIRED_AUTH;
     }
-    bool nobody = hb_span_is(mech, "EXTERNAL") && !hb_external_known(s);
+    bool nobody = hb_span_is(mech, "EXTERNAL") && !hb_external_allowed(s);
     return mech.len == 0 || nobody ? "NO \"Authentication mechanism not supported\"" : NULL;
 }
 

@@ -187,7 +187,7 @@ static const char *auth_refusal(struct hb_proto_session *s, struct hb_span args)
     }
     if ((mech.len > 0 && !hb_plain_word(mech)) ||
         (hb_span_is(mech, "EXTERNAL") &&
-         !hb_external_known(s))) { /* who we are to the backend is not for clients */
+         !hb_external_allowed(s))) { /* who we are to the backend is not for clients */
         return "504 5.5.4 Unrecognized authentication type";
     }
     return NULL;
@@ -234,36 +234,6 @@ static enum hb_smtp_kind kind_of(struct hb_span verb)
     return HB_SMTP_OTHER;
 }
 
-/* The client's response to EXTERNAL: judged here; the backend is asked by us (SASL-04). */
-static enum hb_unit external_response(struct hb_proto_session *s, struct hb_span response)
-{
-    static const char *const refusals[] = {
-        [HB_EXT_NO] = "535 5.7.8 The certificate is for another identity",
-        [HB_EXT_CANCELLED] = "501 5.7.0 Authentication cancelled",
-        [HB_EXT_SYNTAX] = "501 5.5.2 Invalid base64 data",
-    };
-    enum hb_external_verdict verdict = hb_external_judge(s, response);
-
-    s->external = HB_EXT_NONE;
-    state(s)->sasl = verdict == HB_EXT_YES;
-    return verdict == HB_EXT_YES ? hb_external_forward(s, HB_SMTP_AUTH, no_tag, "AUTH PLAIN")
-                                 : hb_smtp_refuse(s, refusals[verdict]);
-}
-
-static enum hb_unit external(struct hb_proto_session *s, struct hb_span response)
-{
-    if (hb_smtp_busy(s)) {
-        return HB_UNIT_WAIT;
-    }
-    if (response.len > 0) {
-        return external_response(s, response);
-    }
-    s->external = HB_EXT_ASKED;
-    state(s)->sasl = state(s)->sasl_due = true;
-    hb_say(s, no_tag, "334 ");
-    return HB_UNIT_NEXT;
-}
-
 static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, struct hb_span verb,
                             struct hb_span args)
 {
@@ -278,9 +248,11 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
     }
     struct hb_span response = args;
     if (kind == HB_SMTP_AUTH && hb_span_is(hb_word_loose(&response), "EXTERNAL") && hb_external_added(s)) {
-        return external(s, hb_trim_end(response));
+        return hb_smtp_external(s, hb_trim_end(response));
     }
-    enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, no_tag);
+    bool hello = kind == HB_SMTP_EHLO && s->set->external == HB_EXTERNAL_XCLIENT; /* it is said again */
+    struct hb_span name = hello ? hb_span_head(hb_trim_end(args), 255) : no_tag;
+    enum hb_code code = hb_replyq_add(&s->queue, s->env, (uint8_t)kind, name);
     if (code != HB_OK) {
         return hb_end(s, code);
     }
@@ -356,7 +328,7 @@ static enum hb_unit client(struct hb_proto_session *s, struct hb_span *in)
     if (t->sasl) { /* data of the exchange, whatever it looks like (SMTP-08) */
         t->sasl_due = false;
         if (s->external == HB_EXT_ASKED) {
-            unit = external_response(s, line);
+            unit = hb_smtp_external_response(s, line);
         } else {
             hb_line_to_backend(s, line);
         }

@@ -16,6 +16,8 @@ enum hb_smtp_kind {
     HB_SMTP_RSET,
     HB_SMTP_QUIT,
     HB_SMTP_UNASKED, /* ours: its reply is for nobody */
+    HB_SMTP_XCLIENT, /* ours: who the client is, by its certificate */
+    HB_SMTP_XHELLO,  /* ours: the hello behind it */
     HB_SMTP_CONTENT  /* the message itself, behind its final dot or last chunk */
 };
 
@@ -41,6 +43,12 @@ enum hb_unit hb_smtp_forward_chunk(struct hb_proto_session *s, struct hb_span ar
 /* Octets of a chunk, and of a message behind DATA. */
 enum hb_unit hb_smtp_chunk(struct hb_proto_session *s, struct hb_span *in);
 enum hb_unit hb_smtp_data(struct hb_proto_session *s, struct hb_span *in);
+
+/* AUTH EXTERNAL, with its response or none yet; and the line that was asked for. */
+enum hb_unit hb_smtp_external(struct hb_proto_session *s, struct hb_span response);
+enum hb_unit hb_smtp_external_response(struct hb_proto_session *s, struct hb_span response);
+/* The backend has answered XCLIENT, or the hello behind it. */
+enum hb_unit hb_smtp_xclient_replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned code);
 
 enum hb_unit hb_smtp_backend(struct hb_proto_session *s, struct hb_span *in);
 void hb_smtp_bye(struct hb_proto_session *s, enum hb_goodbye kind);

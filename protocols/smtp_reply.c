@@ -83,6 +83,16 @@ static bool dropped_keyword(struct hb_span word)
     return false;
 }
 
+static bool offers_login(struct hb_span word, struct hb_span rest)
+{
+    bool found = false;
+
+    while (hb_span_is(word, "XCLIENT") && rest.len > 0) {
+        found = hb_span_is(hb_word_loose(&rest), "LOGIN") || found;
+    }
+    return found;
+}
+
 static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, bool first, bool last)
 {
     struct hb_span rest = text;
@@ -90,6 +100,10 @@ static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, b
     bool ok = true;
 
     state(s)->lists_auth = !first && state(s)->lists_auth;
+    if (first) {
+        hb_buf_clear(&s->saved, s->env); /* the name of the hello before */
+    }
+    state(s)->xlogin = !first && (state(s)->xlogin || offers_login(word, rest));
     state(s)->chunking = !first && (state(s)->chunking || hb_span_is(word, "CHUNKING"));
     if (!first && hb_span_is(word, "AUTH")) {
         ok = hold_back_auth(s, "AUTH ", rest);
@@ -108,6 +122,7 @@ static enum hb_unit ehlo_line(struct hb_proto_session *s, struct hb_span text, b
     }
     if (last) {
         flush_held_back(s, false);
+        ok = ok && hb_buf_add(&s->saved, s->env, hb_replyq_front_tag(&s->queue)) == HB_OK; /* for XCLIENT */
     }
     return ok ? HB_UNIT_NEXT : hb_end(s, HB_E_NO_MEMORY);
 }
@@ -189,6 +204,8 @@ static void replied(struct hb_proto_session *s, enum hb_smtp_kind kind, unsigned
         s->backend_said_bye = true;
         break;
     case HB_SMTP_OTHER:
+    case HB_SMTP_XCLIENT:
+    case HB_SMTP_XHELLO:
         break;
     }
 }
@@ -220,6 +237,7 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
         hb_smtp_bye(s, HB_BYE_BACKEND);
         return hb_end(s, in_greeting ? HB_E_PROTO_BACKEND_GREETING : HB_E_PROTO_BACKEND_REPLY);
     }
+    bool ours = kind == HB_SMTP_UNASKED || kind == HB_SMTP_XCLIENT || kind == HB_SMTP_XHELLO;
     bool first = t->in_reply == 0;
     t->in_reply = last ? 0 : (uint16_t)code;
     if (in_greeting) {
@@ -234,8 +252,11 @@ static enum hb_unit reply_line(struct hb_proto_session *s, struct hb_span line)
         hb_line_with_warning(s, line);
     } else if (hb_external_forwarded(s) && code == 334) {
         /* for us */
-    } else if (kind != HB_SMTP_UNASKED || code == 421) {
+    } else if (!ours || code == 421) {
         hb_line_to_client(s, line);
+    }
+    if (last && code != 421 && (kind == HB_SMTP_XCLIENT || kind == HB_SMTP_XHELLO)) {
+        return hb_smtp_xclient_replied(s, (enum hb_smtp_kind)kind, code);
     }
     if (last && kind != 0) {
         replied(s, (enum hb_smtp_kind)kind, code);

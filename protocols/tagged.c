@@ -288,7 +288,7 @@ static enum hb_tagged_refusal judge_mechanism(struct hb_proto_session *s, struct
         return HB_REFUSE_REQUIRED_AUTH;
     }
     bool external = hb_span_is(mech, "EXTERNAL");
-    return mech.len == 0 || (external && !hb_external_known(s)) ? HB_REFUSE_MECHANISM : HB_REFUSE_NOTHING;
+    return mech.len == 0 || (external && !hb_external_allowed(s)) ? HB_REFUSE_MECHANISM : HB_REFUSE_NOTHING;
 }
 
 /* Decides what becomes of a command; the one place where policy is looked at. */

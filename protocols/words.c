@@ -1,6 +1,8 @@
 /* words.c: nothing here keeps state or memory. */
 #include "words.h"
 
+#include <hb/builder.h>
+
 struct hb_span hb_word(struct hb_span *rest)
 {
     size_t n = 0;
@@ -239,4 +241,20 @@ bool hb_looks_like_http(struct hb_span line)
         }
     }
     return hb_has_http_version(line);
+}
+
+void hb_xtext(struct hb_bld *b, const char *s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (; *s != 0; s++) {
+        uint8_t c = (uint8_t)*s;
+        if (c > 0x20 && c < 0x7f && c != '+' && c != '=') {
+            hb_bld_u8(b, c);
+        } else {
+            hb_bld_u8(b, '+');
+            hb_bld_u8(b, (uint8_t)hex[c >> 4]);
+            hb_bld_u8(b, (uint8_t)hex[c & 15]);
+        }
+    }
 }

@@ -46,4 +46,8 @@ bool hb_mech_wraps_nothing(struct hb_span mech);
 bool hb_looks_like_http(struct hb_span line);
 bool hb_has_http_version(struct hb_span line);
 
+struct hb_bld;
+/* XCLIENT's values (RFC 3461 4): what is not printable, "+" and "=" as "+" and two digits. */
+void hb_xtext(struct hb_bld *b, const char *s);
+
 #endif

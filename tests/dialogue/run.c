@@ -223,9 +223,10 @@ static void configure(struct play *p, const char *words, const char *scheme)
     p->set.needs_ehlo = strstr(words, "any-hello") == NULL;
     p->set.link_credential = strstr(words, "credential") != NULL;
     p->set.warn_clear = strstr(words, "warn") != NULL;
-    p->set.external = strstr(words, "external-pass") != NULL ? HB_EXTERNAL_PASS
-                      : strstr(words, "external") != NULL    ? HB_EXTERNAL_MASTER
-                                                             : HB_EXTERNAL_OFF;
+    p->set.external = strstr(words, "external-pass") != NULL      ? HB_EXTERNAL_PASS
+                      : strstr(words, "external-xclient") != NULL ? HB_EXTERNAL_XCLIENT
+                      : strstr(words, "external") != NULL         ? HB_EXTERNAL_MASTER
+                                                                  : HB_EXTERNAL_OFF;
     p->set.master_user = "gw";
     p->set.master_password = "pw";
     p->certificate = strstr(words, "certificate") != NULL;

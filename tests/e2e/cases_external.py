@@ -208,7 +208,7 @@ def external_settings_that_are_wrong(w):
             ('imap', ['--external', 'plain-master', *ask], 'needs external-user'),
             ('imap', [*MASTER, '--external-password-file', bad, *ask], 'one line'),
             ('imap', [*MASTER, '--external-password-file', '/nowhere', *ask], '/nowhere'),
-            ('imap', ['--external', 'proxy', *ask], 'proxy-v2'),
+            ('imap', ['--external', 'proxy', *ask], 'proxy-v2'), ('lmtp', ['--external', 'xclient', *ask], 'for smtp and submission'),
             ('http', [*MASTER, '--external-password-file', good, *ask], 'no SASL'),
             ('imap', ['--external', 'perhaps', *ask], 'external'), ('imap', ['--client-identity', 'shoe-size', *ask], 'client-identity')]
     for scheme, options, want in rows:
@@ -216,6 +216,10 @@ def external_settings_that_are_wrong(w):
                             '--cert', str(w.certs / 'ecdsa-p256.crt'), '--key', str(w.certs / 'ecdsa-p256.key'), *map(str, options)])
         equal(code, 2, f'{options}: {err}')
         check(want in err.decode(), f'{options}: {err.decode()}')
+    code, _, err = run([str(w.gateway_program), 'check', '--listen', 'imap://127.0.0.1:1', '--backend', '127.0.0.1:2', '--cert', str(w.certs / 'ecdsa-p256.crt'),
+                        '--key', str(w.certs / 'ecdsa-p256.key'), *MASTER, '--external-password-file', str(good), *map(str, ask)])
+    equal(code, 1, err)
+    check('logs everybody in as: gateway' in err.decode(), f'an operator is not warned: {err.decode()}')
 
 
 def no_way_back_to_before_login(w):
@@ -246,5 +250,28 @@ def scram_plus_is_told(w):
     server.stop()
 
 
-CASES = [scram_plus_is_told, no_way_back_to_before_login, external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
+def external_at_postfix_by_xclient(w):
+    """SASL-04, ADDR-10: Postfix hears of the certificate with XCLIENT LOGIN, alone and behind XCLIENT ADDR."""
+    postfix = Postfix(w, 'postfix-xlogin', 'smtpd_authorized_xclient_hosts = 127.0.0.0/8')
+    for n, told in enumerate(('off', 'command')):
+        with Gateway(w, [('submission', postfix.smtp)], '--external', 'xclient', '--client-address', told, *ask_for_certificates(w)) as g:
+            for name, user in (('client', 'alice'), ('client-rsa', 'bob')):
+                c = greeted(w, g, 'submission', with_certificate(w, name))
+                c.send(f'EHLO {user}{n}.test\r\n')
+                check('EXTERNAL' in ' '.join(c.until('250 ')), f'not listed: {c.transcript}')
+                c.send('AUTH EXTERNAL =\r\n')
+                c.until('235')
+                c.send('MAIL FROM:<a@b>\r\nRCPT TO:<joe@mail.test>\r\nDATA\r\n')
+                c.until('354')
+                c.send(f'Subject: {user}{n}\r\n\r\nx\r\n.\r\n')
+                c.until('250')
+                c.close()
+                wait_log(postfix.folder / 'data/maillog', f'sasl_username={user}@mail.test')
+    w.stop(postfix.process)
+    heard = ''.join(path.read_text() for path in (postfix.mail / 'joe/new').iterdir())
+    for who in ('alice0', 'bob0', 'alice1', 'bob1'):
+        check(f'from {who}.test' in heard, f'the hello of {who} is lost: {heard}')
+
+
+CASES = [external_at_postfix_by_xclient, scram_plus_is_told, no_way_back_to_before_login, external_at_real_servers, external_by_the_backend, external_and_resumption, which_name_is_the_identity,
          no_certificate_is_asked_for, external_settings_that_are_wrong]

@@ -69,8 +69,9 @@ struct hb_proto_step {
 /* How a client that its certificate names is logged in to the backend (SASL EXTERNAL, SASL-02 to SASL-04). */
 enum hb_external {
     HB_EXTERNAL_OFF,
-    HB_EXTERNAL_MASTER, /* by us: SASL PLAIN as a master user, who becomes the one the certificate names */
-    HB_EXTERNAL_PASS    /* by the backend: it was told of the certificate, and its EXTERNAL passes */
+    HB_EXTERNAL_MASTER,  /* by us: SASL PLAIN as a master user, who becomes the one the certificate names */
+    HB_EXTERNAL_XCLIENT, /* by us, SMTP alone: XCLIENT LOGIN says who it is */
+    HB_EXTERNAL_PASS     /* by the backend: it was told of the certificate, and its EXTERNAL passes */
 };
 
 struct hb_proto_settings {
