@@ -1,11 +1,14 @@
 /* dot.c: a five-state machine with a fast lane through ordinary text. */
 #include "dot.h"
 
-/* Ordinary text up to the next CR or LF. */
+#define STRIDE 1024u /* not more is looked through for an LF that may not come, while CRs do */
+
+/* Ordinary text up to the next CR or LF, or to the end of a stride. */
 static size_t skip_text(const uint8_t *p, size_t len)
 {
-    const uint8_t *lf = memchr(p, '\n', len);
-    size_t n = lf != NULL ? (size_t)(lf - p) : len;
+    size_t stride = len < STRIDE ? len : STRIDE;
+    const uint8_t *lf = memchr(p, '\n', stride);
+    size_t n = lf != NULL ? (size_t)(lf - p) : stride;
     const uint8_t *cr = memchr(p, '\r', n);
 
     return cr != NULL ? (size_t)(cr - p) : n;

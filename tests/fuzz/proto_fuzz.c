@@ -3,7 +3,7 @@
  * required, and never more behind the handshake than the client said there (GEN-03, GEN-06), but for what an
  * RFC lets outlive it; held memory
  * within a bound and none after the end; the same when an allocation fails; and the same bytes in one piece
- * or one by one lead to the same conversation. */
+ * or one by one (those behind BYTES_MAX: in small pieces) lead to the same conversation. */
 #include "proto_fuzz.h"
 
 #include "testenv.h"
@@ -14,6 +14,8 @@
 
 #define TEXT_MAX  (1u << 18)
 #define EXACT_MAX 8192u
+#define BYTES_MAX 16384u         /* one by one up to here, in pieces from there */
+#define TOTAL_MAX (1u << 20)     /* said by both sides; then the conversation is over */
 #define HELD_MAX  (256u * 1024u) /* two partial lines, a saved one, the queue: each at most 64 KiB */
 
 #define PROMISE(cond) ((cond) ? (void)0 : broken(#cond, __LINE__))
@@ -37,6 +39,7 @@ struct play {
     size_t carried;                     /* what may outlive the upgrade, at most */
     bool linked, opaque, closed, secured, starved;
     bool by_bytes;
+    size_t total;  /* said by both sides */
     bool waits[2]; /* said WAIT: not offered again before something happens on the other side */
     bool waited;   /* ...at any time */
 };
@@ -163,8 +166,10 @@ static bool offer(struct play *p, enum hb_proto_side side)
     PROMISE(step.used <= held->len);
     PROMISE(step.want != HB_WANT_MORE || step.used == held->len);
     PROMISE(p->t.held_bytes <= HELD_MAX);
-    memmove(held->p, held->p + step.used, held->len - step.used);
-    held->len -= step.used;
+    if (step.used > 0) { /* what waits is offered often */
+        memmove(held->p, held->p + step.used, held->len - step.used);
+        held->len -= step.used;
+    }
     p->waits[side] = step.want == HB_WANT_WAIT;
     p->waited = p->waited || step.want == HB_WANT_WAIT;
     carry(p, step);
@@ -183,6 +188,20 @@ static void settle(struct play *p)
     }
 }
 
+/* How many bytes come at once. Who waits is not read from; long lists and articles are cut in pieces whose
+ * sizes go up and down, so that each target ends in time. */
+static size_t piece(struct play *p, enum hb_proto_side side, size_t left)
+{
+    size_t n = p->by_bytes && p->held[side].len == 0 ? 1 : left;
+
+    if (n == 1 && p->total > BYTES_MAX) {
+        n = 1 + p->total * 2654435761u % 509;
+    }
+    n = n < left ? n : left;
+    p->total += n;
+    return n;
+}
+
 static void say(struct play *p, enum hb_proto_side side, struct hb_span bytes)
 {
     if (side == HB_FROM_BACKEND && !p->linked) {
@@ -193,8 +212,7 @@ static void say(struct play *p, enum hb_proto_side side, struct hb_span bytes)
     p->starved =
         p->starved || p->waited || p->held[HB_FROM_CLIENT].len > 0 || p->held[HB_FROM_BACKEND].len > 0;
     for (size_t at = 0; at < bytes.len && !p->closed;) {
-        size_t n =
-            p->by_bytes && p->held[side].len == 0 ? 1 : bytes.len - at; /* who waits is not read from */
+        size_t n = piece(p, side, bytes.len - at);
         if (side == HB_FROM_CLIENT) {
             p->since_tls_in += n;
         }
@@ -261,7 +279,7 @@ static void play(struct play *p, const struct hb_proto *proto, const uint8_t *da
         return;
     }
     carry(p, hb_proto_start(p->s, &p->sink));
-    for (size_t i = 1; i <= len; i++) {
+    for (size_t i = 1; i <= len && p->total <= TOTAL_MAX; i++) {
         uint8_t c = i < len ? data[i] : 0xfd;
         if (c == 0xfe && i + 2 < len) {
             uint8_t block[512];
