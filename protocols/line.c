@@ -37,7 +37,7 @@ static uint32_t tail_behind(uint32_t tail, struct hb_span bytes)
 static enum hb_line_status judge(struct hb_span whole, size_t max, struct hb_span *line)
 {
     if (whole.len < 2 || whole.p[whole.len - 2] != '\r') {
-        *line = hb_span_head(whole, whole.len - 1);
+        *line = hb_span_head(whole, whole.len - 1 < max ? whole.len - 1 : max); /* as if it came in pieces */
         return HB_LINE_BAD;
     }
     *line = hb_span(whole.p, whole.len - 2);
