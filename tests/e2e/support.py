@@ -320,9 +320,11 @@ class Line:
         self.sock.close()
 
 
-def upgrade(world, port, scheme, context=None, host='127.0.0.1'):
-    """A client that went through STARTTLS of the given scheme, its greeting read."""
+def upgrade(world, port, scheme, context=None, host='127.0.0.1', first=b''):
+    """A client that went through STARTTLS of the given scheme, its greeting read. first: what it says before anything, as a
+    balancer does."""
     c = Line(port, host=host)
+    c.send(first)
     c.until('OK' if scheme == 'sieve' else '')
     if scheme in ('smtp', 'submission', 'lmtp'):
         c.send(('LHLO' if scheme == 'lmtp' else 'EHLO') + ' client.test\r\n')
@@ -424,9 +426,9 @@ plugin {{
 
 class Postfix:
     """Debian's Postfix, one smtpd in front of a maildir; its own master, queue and configuration.
-    extra: lines of main.cf, for an instance called `name`."""
+    extra: lines of main.cf, for an instance called `name`; more: lines of master.cf."""
 
-    def __init__(self, world, name='postfix', extra='', port=None):
+    def __init__(self, world, name='postfix', extra='', port=None, more=()):
         if os.getuid() != 0:
             raise Failure('Postfix starts only as root (its master refuses anybody else)')
         self.smtp = port or free_port()
@@ -468,7 +470,7 @@ smtputf8_enable = no
                     'bounce unix - - n - 0 bounce', 'defer unix - - n - 0 bounce', 'trace unix - - n - 0 bounce',
                     'verify unix - - n - 1 verify', 'virtual unix - n n - - virtual', 'error unix - - n - - error',
                     'anvil unix - - n - 1 anvil', 'scache unix - - n - 1 scache', 'proxymap unix - - n - - proxymap',
-                    'tlsmgr unix - - n 1000? 1 tlsmgr', 'postlog unix-dgram n - n - 1 postlogd']
+                    'tlsmgr unix - - n 1000? 1 tlsmgr', 'postlog unix-dgram n - n - 1 postlogd', *more]
         (folder / 'etc/master.cf').write_text('\n'.join(services) + '\n')
         code, out, err = run(['postfix', '-c', str(folder / 'etc'), 'check'])
         check(code == 0, f'postfix check: {out}{err}')

@@ -13,6 +13,7 @@ import traceback
 
 import ending
 import harness
+import mail_address
 import mail_cells
 import mail_faults
 import mail_lines
@@ -105,7 +106,8 @@ def self_check(world, rows, servers):
         jobs.append(functools.partial(mail_faults.try_faults, world, [r for r in rows if r.proto in set(s.ports) - taken], s, found, wrong))
         taken |= set(s.ports)
     world.everything(jobs)
-    for fault in mail_faults.FAULTS:
+    world.everything([functools.partial(mail_address.try_faults, world, s, found, wrong) for s in servers if s.hears and not s.broken])
+    for fault in (*mail_faults.FAULTS, 'address'):
         print(f'{fault}: {sum(n.startswith(fault + ":") for n in found)} cells are red, {sum(n.startswith(fault + ":") for n in wrong)} are not')
     print(f'{len(found)} passed, {len(wrong)} failed')
     return len(wrong) + (not found)
@@ -142,21 +144,29 @@ def main():
             if not s.broken:
                 s.front(world)
         table = Table(servers, LEGS, 'p    s', '', 'leg to the server:')
+        addresses = Table([s for s in servers if s.hears], LEGS, 'p    s', "the client's address", 'leg to the server:')
+        told_rows = mail_address.rows({p for s in addresses.peers for p in s.ports})
         table.progress = args.all and len(LEGS) * sum(r.proto in s.ports for r in rows for s in servers)
         world.everything([functools.partial(run_server, table, world, rows, s, args.all) for s in servers])
+        if not args.client:
+            world.everything([functools.partial(mail_address.run_server, addresses, world, told_rows, s, args.all) for s in addresses.peers])
         versions = [f'{x.name} {x.version()}' for x in [*servers, *used] if not x.broken]
     except KeyboardInterrupt:
         sys.exit('interrupted')
     finally:
         left = world.close()
     show(table, rows, servers)
+    if addresses.cells:
+        print()
+        addresses.show(told_rows)
+        addresses.explain()
     if args.markdown:
         legs = [f'{front}, {leg}' for front in FRONTS for leg in LEGS]
         names = [NAMES[p] for p in PROTOCOLS]
         table.short('client', [c.name for c in used], names, lambda c: (c[0].client.name, NAMES[c[0].proto]))
         table.short('server', [s.name for s in servers], names, lambda c: (c[1].name, NAMES[c[0].proto]))
         table.short('server', [s.name for s in servers], legs, lambda c: (c[1].name, f'{c[0].front}, {c[2]}'))
-    marks = table.marks()
+    marks = table.marks() + addresses.marks()
     print('with ' + ', '.join(versions))
     print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))
     failed = marks.count('FAIL') + ending.told(left)

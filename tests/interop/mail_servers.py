@@ -22,6 +22,8 @@ class Server:
     ends = set()  # ends of sessions in our log that are the server's own way
     group = 'local.test'  # where articles go
     logins = set()  # (protocol, leg) with a login where others have none
+    hears = False  # whether it can be told whose connection it is
+    proxied = {}  # ports where a PROXY header must come first
 
     def begin(self, world):
         """Starts it, or keeps the reason why not. As Debian has them, servers want to be root at first."""
@@ -56,6 +58,14 @@ class Server:
 
     def gateway(self, front, leg):
         return self.gateways[f'external {leg}' if front == 'external' else leg]
+
+    def no_address(self, way, proto):
+        """Why it cannot be told this way whose connection it is."""
+        return None
+
+    def names(self, proto, address):
+        """A regular expression: how its log says that this address logged in, or brought a message."""
+        raise NotImplementedError
 
     no_master = None  # why it has nobody who may log in as joe
     plain_ports = {}  # where the plaintext leg goes elsewhere
@@ -105,12 +115,17 @@ def own_files(world, folder, user):
     return made
 
 
+SERVICES = {'imap': 'imap-login', 'pop3': 'pop3-login', 'submission': 'submission-login', 'lmtp': 'lmtp', 'sieve': 'managesieve-login'}
+
+
 class DovecotServer(Server):
     """IMAP, POP3, LMTP, ManageSieve; and submission, which hands on to Postfix."""
-    name, packages = 'Dovecot', ('dovecot-core',)
+    name, packages, hears = 'Dovecot', ('dovecot-core',), True
 
     def start(self, world):
         submission, world.auth_port, world.relay_port = free_port(), free_port(), free_port()
+        self.proxied = {p: free_port() for p in ('imap', 'pop3', 'submission', 'lmtp', 'sieve')}
+        behind = '\n'.join(f'service {s} {{\n  inet_listener proxied {{\n    port = {self.proxied[p]}\n    haproxy = yes\n  }}\n}}' for p, s in SERVICES.items())
         masters = world.folder / 'masters'
         masters.write_text(f'{MASTER}:{{PLAIN}}{PASSWORD}\n')
         extra = f'''
@@ -127,6 +142,9 @@ protocols = imap pop3 lmtp sieve submission
 submission_relay_host = 127.0.0.1
 submission_relay_port = {world.relay_port}
 submission_relay_trusted = yes
+haproxy_trusted_networks = 127.0.0.0/8
+login_trusted_networks = 127.0.0.0/8
+{behind}
 service submission-login {{
   inet_listener submission {{
     port = {submission}
@@ -147,15 +165,20 @@ service auth {{
         self.ports = {'imap': d.imap, 'pop3': d.pop3, 'submission': submission, 'lmtp': d.lmtp, 'sieve': d.sieve}
         self.world, self.log = world, d.folder / 'log'
 
+    def names(self, proto, address):
+        said = f'onnect from {address}' if proto == 'lmtp' else f'Info: Login: user=<{USER}>, .*rip={address},'
+        return f'{SERVICES[proto]}.*{said}'
+
     def delivered(self, subject, proto):
         return (self.world.postfix if proto == 'submission' else super()).delivered(subject, proto)
 
 
 class PostfixServer(Server):
     """SMTP as an MX takes it, and with a login for submission (Dovecot says who joe is)."""
-    name, packages = 'Postfix', ('postfix',)
+    name, packages, hears = 'Postfix', ('postfix',), True
 
     def start(self, world):
+        behind = free_port()
         p = Postfix(world, 'postfix-matrix', f'''
 smtpd_tls_cert_file = {world.certs}/ecdsa-p256.crt
 smtpd_tls_key_file = {world.certs}/ecdsa-p256.key
@@ -164,10 +187,17 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_security_options = noanonymous
 smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
-''', world.relay_port)
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_peername_lookup = no
+inet_protocols = all
+mynetworks = 0.0.0.0/0 [::]/0
+''', world.relay_port, [f'127.0.0.1:{behind} inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy'])
         self.mail, self.log = p.mail / 'joe/new', p.folder / 'data/maillog'
-        self.ports = {'smtp': p.smtp, 'submission': p.smtp}
+        self.ports, self.proxied = {'smtp': p.smtp, 'submission': p.smtp}, {'smtp': behind, 'submission': behind}
         world.postfix = self
+
+    def names(self, proto, address):
+        return rf'client=unknown\[{address}\]' + (f', sasl_method=PLAIN, sasl_username={USER}' if proto == 'submission' else '')
 
     def messages(self):
         return [f.read_bytes() for f in self.mail.glob('*')]

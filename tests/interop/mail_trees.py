@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from harness import check
-from mail_cells import MASTER, PASSWORD, USER
+from mail_cells import MASTER, PASSWORD, SENDER, USER
 from mail_servers import Server, own_files
 from support import ROOT, free_port, run, wait_port
 
@@ -71,12 +71,12 @@ class Guest(Server):
 class Exim(Guest):
     """SMTP as an MX takes it, and with a login. A client that closes without QUIT is told so in clear, behind the end of TLS:
     we log what it is, a record that is none."""
-    name, shown, user, uid = 'Exim', 'exim4-daemon-light', 'Debian-exim', 64101
-    ends = {'TLS_RECORD_TYPE'}
+    name, shown, user, uid = 'Exim', 'exim4-daemon-heavy', 'Debian-exim', 64101
+    ends, hears = {'TLS_RECORD_TYPE'}, True
 
     def start(self, world):
         self.prepare(world)
-        port = free_port()
+        port, behind = free_port(), free_port()
         files = own_files(world, self.folder, self.uid)
         self.own(self.folder / 'spool', self.folder / 'log')
         for sub in ('mail', 'mail/new', 'mail/cur', 'mail/tmp'):
@@ -86,7 +86,8 @@ class Exim(Guest):
         (self.etc / 'exim4/exim4.conf').write_text(f'''
 primary_hostname = backend.test
 qualify_domain = mail.test
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {port} : {behind}
+hosts_proxy = ${{if eq{{$received_port}}{{{behind}}}{{127.0.0.1}}}}
 local_interfaces = 127.0.0.1
 spool_directory = {self.folder}/spool
 log_file_path = {self.folder}/log/%slog
@@ -129,7 +130,13 @@ login:
         p = self.spawn('/usr/sbin/exim4', '-bdf', '-q1h')
         self.log = self.folder / 'log/mainlog'
         wait_port(port, p)
-        self.ports = {'smtp': port, 'submission': port}
+        self.ports, self.proxied = {'smtp': port, 'submission': port}, {'smtp': behind, 'submission': behind}
+
+    def no_address(self, way, proto):
+        return 'Debian builds it without XCLIENT' if way == 'command' else None
+
+    def names(self, proto, address):
+        return rf'<= {SENDER} .*\[{address}\].*' + (f' A=plain:{USER}' if proto == 'submission' else '')
 
     def messages(self):
         return [f.read_bytes() for f in (self.folder / 'mail/new').glob('*')]
