@@ -62,15 +62,32 @@ static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap
            !hb_span_is(cap, "XCLIENT") && !(hb_span_is(cap, "UNAUTHENTICATE") && hb_tagged_looks_on(s));
 }
 
+/* IMAP-06: IMAP4rev2 has LITERAL- in it (RFC 9051 4.3); LITERAL+ is more. */
+static bool note_literals(struct hb_proto_session *s, struct hb_span list)
+{
+    bool plus = false;
+    bool minus = false;
+
+    while (list.len > 0) {
+        struct hb_span cap = hb_word_loose(&list);
+        plus = plus || hb_span_is(cap, "LITERAL+");
+        minus = minus || hb_span_is(cap, "LITERAL-") || hb_span_is(cap, "IMAP4rev2");
+    }
+    s->u.tagged.small_plus = minus && !plus;
+    return plus;
+}
+
 /* The list behind "CAPABILITY ", edited for the present state (IMAP-14, IMAP-15, IMAP-16). */
 static void say_capabilities(struct hb_proto_session *s, struct hb_span list)
 {
     bool plus = hb_hides_scram(s, has_plus(list));
+    bool any_literal = note_literals(s, list);
 
     hb_to_client(s, hb_span_str("CAPABILITY"));
     while (list.len > 0) {
         struct hb_span cap = hb_word_loose(&list);
-        if (cap.len > 0 && keep_capability(s, cap, plus)) {
+        bool twice = any_literal && hb_span_is(cap, "LITERAL-"); /* never both (RFC 7888 5) */
+        if (cap.len > 0 && !twice && keep_capability(s, cap, plus)) {
             hb_to_client(s, hb_span_str(" "));
             hb_to_client(s, cap);
         }

@@ -48,6 +48,7 @@ struct hb_tagged_state {
     bool backend_continues : 1; /* the backend's line goes on behind a literal */
     bool response : 1;          /* the literal under way is the response to EXTERNAL */
     bool streaming : 1;         /* a backend line too long to keep passes as it comes */
+    bool small_plus : 1;        /* the list that the client saw allows {n+} up to LITERAL_MINUS only */
 };
 
 struct hb_pop3_state {

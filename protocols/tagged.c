@@ -12,6 +12,7 @@
 #include "words.h"
 
 #define LITERAL_BEFORE_LOGIN 65536u /* GEN-18 */
+#define LITERAL_MINUS        4096u  /* RFC 7888 5 */
 #define LOGIN_COMMAND        "LOGIN command"
 #define EXCHANGE_LINE        12288u
 #define LINE_AFTER_LOGIN     65535u      /* sets of messages may be long */
@@ -27,39 +28,19 @@ static struct hb_tagged_state *state(struct hb_proto_session *s)
 static enum hb_unit refuse(struct hb_proto_session *s, struct hb_span tag, enum hb_tagged_refusal why)
 {
     const struct hb_tagged_texts *t = s->row->dialect->texts;
+    const char *const texts[] = {
+        [HB_REFUSE_NOTHING] = NULL,           [HB_REFUSE_REQUIRED_AUTH] = t->required_auth,
+        [HB_REFUSE_REQUIRED] = t->required,   [HB_REFUSE_ARGUMENTS] = t->takes_no_arguments,
+        [HB_REFUSE_UNKNOWN] = t->unknown,     [HB_REFUSE_TOO_MANY_ARGUMENTS] = t->too_many_arguments,
+        [HB_REFUSE_MECHANISM] = t->mechanism, [HB_REFUSE_CANCELLED] = t->cancelled,
+        [HB_REFUSE_NOT_YOURS] = t->not_yours, [HB_REFUSE_NO_RESPONSE] = t->no_base64,
+    };
 
-    switch (why) {
-    case HB_REFUSE_NOTHING:
+    if (texts[why] == NULL) {
         return HB_UNIT_NEXT;
-    case HB_REFUSE_REQUIRED_AUTH:
-        hb_say(s, tag, t->required_auth);
-        return hb_bad_command(s);
-    case HB_REFUSE_REQUIRED:
-        hb_say(s, tag, t->required);
-        return hb_bad_command(s);
-    case HB_REFUSE_ARGUMENTS:
-        hb_say(s, tag, t->takes_no_arguments);
-        return hb_bad_command(s);
-    case HB_REFUSE_UNKNOWN:
-        hb_say(s, tag, t->unknown);
-        return hb_bad_command(s);
-    case HB_REFUSE_TOO_MANY_ARGUMENTS:
-        hb_say(s, tag, t->too_many_arguments);
-        return hb_bad_command(s);
-    case HB_REFUSE_MECHANISM:
-        hb_say(s, tag, t->mechanism);
-        return hb_bad_command(s);
-    case HB_REFUSE_CANCELLED:
-        hb_say(s, tag, t->cancelled);
-        return hb_bad_command(s);
-    case HB_REFUSE_NOT_YOURS:
-        hb_say(s, tag, t->not_yours);
-        return hb_bad_command(s);
-    case HB_REFUSE_NO_RESPONSE:
-        hb_say(s, tag, t->no_base64);
-        return hb_bad_command(s);
     }
-    return HB_UNIT_NEXT;
+    hb_say(s, tag, texts[why]);
+    return hb_bad_command(s);
 }
 
 void hb_tagged_bye(struct hb_proto_session *s, enum hb_goodbye kind)
@@ -130,12 +111,24 @@ static enum hb_unit end_command(struct hb_proto_session *s)
 
     t->continues = false;
     t->refusal = HB_REFUSE_NOTHING;
-    enum hb_unit unit = why != HB_REFUSE_NOTHING ? refuse(s, hb_buf_span(&s->saved), why) : HB_UNIT_NEXT;
+    enum hb_unit unit = refuse(s, hb_buf_span(&s->saved), why);
     hb_buf_clear(&s->saved, s->env);
     return unit;
 }
 
-/* Parsers disagree about this literal, or it is too large: no way to go on (SEC-05). */
+/* Parsers disagree about this literal, or it is too large (GEN-18, IMAP-06; behind the login that is the
+ * backend's to say). */
+static bool literal_refused(struct hb_proto_session *s, struct hb_span line)
+{
+    uint64_t size = 0;
+    enum hb_literal kind = hb_literal_at_end(line, &size);
+    bool small = kind == HB_LITERAL_PLUS && state(s)->small_plus;
+
+    return kind == HB_LITERAL_BAD || (kind != HB_LITERAL_NONE && !s->authenticated &&
+                                      size > (small ? LITERAL_MINUS : LITERAL_BEFORE_LOGIN));
+}
+
+/* No way to go on (SEC-05). */
 static enum hb_unit no_literal(struct hb_proto_session *s)
 {
     if (!hb_tagged_busy(s)) {
@@ -170,7 +163,7 @@ static enum hb_unit after_line(struct hb_proto_session *s, struct hb_span line)
         t->client_literal = t->await_literal ? 0 : size;
         break;
     }
-    return size > LITERAL_BEFORE_LOGIN && !s->authenticated ? no_literal(s) : HB_UNIT_NEXT;
+    return literal_refused(s, line) ? no_literal(s) : HB_UNIT_NEXT;
 }
 
 enum hb_unit hb_tagged_refuse_command(struct hb_proto_session *s, struct hb_span tag, struct hb_span line,
@@ -339,6 +332,9 @@ static enum hb_unit command(struct hb_proto_session *s, struct hb_span line)
                 (v != NULL && d->refuse_args(s, v, rest));
 
     if (valid && why == HB_REFUSE_NOTHING && !here && (flags & HB_CMD_STARTTLS) == 0) {
+        if (literal_refused(s, line)) { /* the backend hears nothing of it */
+            return hb_tagged_busy(s) ? HB_UNIT_WAIT : no_literal(s);
+        }
         if ((flags & HB_CMD_AUTHENTICATE) != 0) {
             struct hb_span mech = d->mechanism(rest);
             if (hb_span_is(mech, "EXTERNAL") && hb_external_added(s)) {

@@ -209,6 +209,7 @@ CLIENT = [
     ({**TO_CA, 'backend-tls-min': '1.3'}, ('-tls1_2',), 'TLS_PEER_ALERT'),
     ({**TO_CA, 'backend-tls-max': '1.2'}, ('-tls1_3',), 'TLS_PEER_ALERT'),
     ({**TO_CA, 'backend-alpn': 'one,two'}, ('-alpn', 'two'), None),
+    ({**TO_CA, 'backend-alpn': 'one'}, ('-alpn', 'two'), 'TLS_PEER_ALERT'),  # ALPN-03
     ({**TO_CA, 'backend-groups': 'secp521r1'}, ('-groups', 'P-521'), None),
     ({**TO_CA, 'backend-groups': 'secp521r1'}, ('-groups', 'P-256'), 'TLS_PEER_ALERT'),
     ({**TO_CA, 'backend-psk-file': '{F}/psk'}, ('-psk_identity', 'joe', '-psk', PSK, '-nocert'), None),

@@ -337,6 +337,27 @@ static void fields(void **unused)
     }
 }
 
+/* ALPN-03: a client that offered a protocol aborts when the server chooses another. */
+static void another_protocol(void **unused)
+{
+    static const struct field_row rows[] = {
+        {"ALPN-03 another than offered", C13, 0, EE, SET, HB_EXT_ALPN, B("\0\3\2h2"), HB_E_TLS_ALPN_CHANGED,
+         47},
+        {"ALPN-03 1.2", C12, 0, SH, SET, HB_EXT_ALPN, B("\0\3\2h2"), HB_E_TLS_ALPN_CHANGED, 47},
+        {"ALPN-03 two", C13, 0, EE, SET, HB_EXT_ALPN, B("\0\10\4imap\2h2"), HB_E_TLS_DECODE, 50},
+    };
+    static struct drive v;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        drive_start(&v, &courses[rows[i].course], true);
+        assert_int_equal(hb_tls_config_add_alpn(v.d.client.config, "imap"), HB_OK);
+        assert_int_equal(hb_tls_config_add_alpn(v.d.server.config, "imap"), HB_OK);
+        play(&v, &rows[i]);
+        drive_stop(&v);
+    }
+}
+
 /* HS-02: every message cut at 48 places, or with one byte more. */
 static void truncation(void **unused)
 {
@@ -377,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields),
+        cmocka_unit_test(another_protocol),
         cmocka_unit_test(truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
