@@ -9,11 +9,12 @@ import re
 import time
 
 from harness import Failure, check
-from mail_cells import LEGS, NAMES, PROTOCOLS, run_cell, told
+from mail_cells import NAMES, PROTOCOLS, run_cell, told
 from mail_lines import Terminal
 from support import Gateway, upgrade
 
 WAYS = {'proxy-v1': 'PROXY v1', 'proxy-v2': 'PROXY v2', 'command': 'XCLIENT or ID'}
+LEGS = ('plain', 'starttls')
 SPEAKS = {'command': {'imap', 'pop3', 'smtp', 'submission', 'lmtp'}}  # elsewhere hauberk has no such command
 SERIAL = itertools.count(1)
 

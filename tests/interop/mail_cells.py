@@ -1,7 +1,7 @@
 """One cell of the mail matrix: a client, a real server behind the gateway, a protocol, and where TLS is.
 
 front   the client's leg: 'starttls'; 'implicit'; or 'external': STARTTLS, and a certificate in place of a password
-leg     the gateway's leg to the server: 'plain' or 'starttls'
+leg     the gateway's leg to the server: 'plain', 'starttls', or 'implicit', TLS from the first byte
 
 What a cell proves: a message that the server was given past the gateway came to the client through it, or one that
 the client sent is in the server's store; scripts and articles go there and come back. The text holds lines that look
@@ -19,7 +19,7 @@ READ = ('imap', 'pop3')
 PROTOCOLS = (*READ, *MAIL, SCRIPTS, NEWS)
 NAMES = {'imap': 'IMAP', 'pop3': 'POP3', 'smtp': 'SMTP', 'submission': 'submission', 'lmtp': 'LMTP', 'sieve': 'ManageSieve',
          'nntp': 'NNTP'}
-FRONTS, LEGS = ('starttls', 'implicit', 'external'), ('plain', 'starttls')
+FRONTS, LEGS = ('starttls', 'implicit', 'external'), ('plain', 'starttls', 'implicit')
 EXTERNAL = ('imap', 'pop3', 'submission', 'sieve', 'nntp')  # protocols with a login
 SENDER, RECIPIENT = 'alice@example.org', 'joe@mail.test'
 USER, PASSWORD, MASTER = 'joe', 'secret', 'gateway'
@@ -153,7 +153,7 @@ def run_cell(world, server, proto, client, front, leg):
             check(s.get('client_cert') == (USER if cell.external else None), f'a client certificate: {s.get("client_cert")}')
             check(not client.group or s.get('group') == client.group, f'the group is {s.get("group")}')
             check(s['code'] in ENDS | server.ends | client.ends.get(proto, set()), f'the log has no such end for it: {brief([s])}')
-            check(s.get('backend_tls', '').startswith('TLSv1.') == (leg == 'starttls'), f'the leg to the server: {brief([s])}')
+            check(s.get('backend_tls', '').startswith('TLSv1.') == (leg != 'plain'), f'the leg to the server: {brief([s])}')
     except (Failure, OSError) as e:
         more = f'\nthe server: {tail(server.log)}' if server.log and server.log.exists() else ''
         raise Failure(f'{e}; {brief(told(gateway, before, 1))}{more}') from e

@@ -53,7 +53,7 @@ def front(world, server, fault):
     """The gateways of a server with a fault; the legs they are to be tried on."""
     if fault in ('name', 'issuer'):
         server.front(world, certs=('other' if fault == 'name' else 'stranger',))
-        return LEGS[1:]
+        return LEGS[1:2]
     if fault == 'upstream':
         server.front(world, expects='other.test')
     elif fault == 'none':
@@ -66,6 +66,8 @@ def front(world, server, fault):
     else:
         server.front(world)
         server.gateways['plain'], server.gateways['starttls'] = server.gateways['starttls'], server.gateways['plain']
+        server.gateways['implicit'].stop()
+        server.gateways['implicit'] = server.gateways['starttls']
     return LEGS[1:]
 
 
@@ -79,6 +81,8 @@ def try_faults(world, rows, server, found, wrong):
             for row in rows:
                 if row.front == 'external' and (server.no_master or fault != 'none'):
                     continue  # its cells differ in the login alone
+                if leg == 'implicit' and row.proto not in server.implicit:
+                    continue
                 if world.stopping.is_set():
                     return
                 lacks = row.client.lacks(row.proto, row.front, server.name, leg)
@@ -92,5 +96,5 @@ def try_faults(world, rows, server, found, wrong):
                 except Exception as e:  # red in whichever way
                     found.append(name)
                     print(f'red: {name}: {f"{e!r}"[:150]}', flush=True)
-        for gateway in server.gateways.values():
+        for gateway in set(server.gateways.values()):
             gateway.stop()

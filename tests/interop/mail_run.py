@@ -3,8 +3,8 @@
 [--proto NAME] [--self-check]
 
 Prints a table for each protocol: a row for each client and for where its TLS begins, a column for each server, under it
-the gateway's own leg to that server (p: plaintext, s: STARTTLS). Behind it the reasons of what is not tried, and the
-versions of everybody. The last line counts the cells."""
+the gateway's own leg to that server (p: plaintext, s: STARTTLS, t: TLS from the first byte). Behind it the reasons of what
+is not tried, and the versions of everybody. The last line counts the cells."""
 import argparse
 import dataclasses
 import functools
@@ -42,9 +42,12 @@ def clients(tree):
     return [mail_lines.OpenSSL(), *younger, mail_lines.GnuTLS(), *mail_tools.clients(), *mail_programs.clients()]
 
 
-def left_out(front, leg, everything):
-    """The short run takes each client to each server with STARTTLS on both legs, and on none; and once with a certificate."""
-    return not everything and (front == 'implicit') == (leg == 'starttls')
+def left_out(row, leg, everything):
+    """The short run takes each client to each server with STARTTLS on both legs, and on none; and once with a certificate.
+    One client alone goes to each server's port of TLS from the first byte: what comes out there is not the client's doing."""
+    if leg == 'implicit':
+        return not everything and (row.client.name != mail_lines.OpenSSL.name or row.front == 'external')
+    return not everything and (row.front == 'implicit') == (leg == 'starttls')
 
 
 def try_cell(table, world, row, server, leg, everything):
@@ -54,8 +57,10 @@ def try_cell(table, world, row, server, leg, everything):
         table.put(row, server, leg, 'FAIL', row.client.broken)
         return
     lacks = row.client.broken or row.client.lacks(row.proto, row.front, server.name, leg)
-    why = f'{row.client.name}: {lacks}' if lacks else f'{server.name}: {server.no_master}' if row.front == 'external' and server.no_master else ''
-    if why or left_out(row.front, leg, everything):
+    cannot = (server.no_implicit if leg == 'implicit' and row.proto not in server.implicit else None) or (
+        server.no_master if row.front == 'external' else None)
+    why = f'{row.client.name}: {lacks}' if lacks else f'{server.name}: {cannot}' if cannot else ''
+    if why or left_out(row, leg, everything):
         table.put(row, server, leg, 'n.a.' if why else '-', why)
         return
     try:
@@ -143,8 +148,8 @@ def main():
         for s in servers:
             if not s.broken:
                 s.front(world)
-        table = Table(servers, LEGS, 'p    s', '', 'leg to the server:')
-        addresses = Table([s for s in servers if s.hears], LEGS, 'p    s', "the client's address", 'leg to the server:')
+        table = Table(servers, LEGS, 'p   s   t', '', 'leg to the server:')
+        addresses = Table([s for s in servers if s.hears], mail_address.LEGS, 'p   s', "the client's address", 'leg to the server:')
         told_rows = mail_address.rows({p for s in addresses.peers for p in s.ports})
         table.progress = args.all and len(LEGS) * sum(r.proto in s.ports for r in rows for s in servers)
         world.everything([functools.partial(run_server, table, world, rows, s, args.all) for s in servers])

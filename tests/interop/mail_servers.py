@@ -22,6 +22,7 @@ class Server:
     ends = set()  # ends of sessions in our log that are the server's own way
     group = 'local.test'  # where articles go
     logins = set()  # (protocol, leg) with a login where others have none
+    implicit, no_implicit = {}, None  # ports with TLS from the first byte; why another protocol has none
     hears = False  # whether it can be told whose connection it is
     proxied = {}  # ports where a PROXY header must come first
 
@@ -45,16 +46,18 @@ class Server:
         schemes = [(p, s) for p in self.ports for s in (p, p + 's')]
         trust = ('--backend-name', expects, '--backend-ca', world.certs / 'ca.crt')
         plain = plain or {**self.ports, **self.plain_ports}
-        self.gateways = {
-            'plain': Gateway(world, [(s, plain[p]) for p, s in schemes], certs=certs),
-            'starttls': Gateway(world, [(s, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p, s in schemes], *trust, certs=certs)}
+        protected = {'starttls': {p: f'{p}+starttls://127.0.0.1:{n}' for p, n in self.ports.items()},
+                     'implicit': {p: f'{p}s://127.0.0.1:{n}' for p, n in self.implicit.items()}}
+        self.gateways = {'plain': Gateway(world, [(s, plain[p]) for p, s in schemes], certs=certs)}
+        for leg, urls in protected.items():
+            self.gateways[leg] = Gateway(world, [(s, urls[p]) for p, s in schemes if p in urls], *trust, certs=certs)
         mine = [p for p in self.ports if p in EXTERNAL and not self.no_master]
         if mine:
             master = ('--client-auth', 'require', '--client-ca', world.certs / 'ca.crt', '--client-identity', 'cn', '--external',
                       'plain-master', '--external-user', MASTER, '--external-password-file', world.certs / 'master')
             self.gateways['external plain'] = Gateway(world, [(p, plain[p]) for p in mine], *master, certs=certs)
-            self.gateways['external starttls'] = Gateway(
-                world, [(p, f'{p}+starttls://127.0.0.1:{self.ports[p]}') for p in mine], *trust, *master, certs=certs)
+            for leg, urls in protected.items():
+                self.gateways[f'external {leg}'] = Gateway(world, [(p, urls[p]) for p in mine if p in urls], *trust, *master, certs=certs)
 
     def gateway(self, front, leg):
         return self.gateways[f'external {leg}' if front == 'external' else leg]
@@ -124,8 +127,9 @@ class DovecotServer(Server):
 
     def start(self, world):
         submission, world.auth_port, world.relay_port = free_port(), free_port(), free_port()
-        self.proxied = {p: free_port() for p in ('imap', 'pop3', 'submission', 'lmtp', 'sieve')}
-        behind = '\n'.join(f'service {s} {{\n  inet_listener proxied {{\n    port = {self.proxied[p]}\n    haproxy = yes\n  }}\n}}' for p, s in SERVICES.items())
+        self.proxied = {p: free_port() for p in SERVICES}
+        self.implicit = {p: free_port() for p in SERVICES}
+        behind = '\n'.join(f'service {s} {{\n  inet_listener proxied {{\n    port = {self.proxied[p]}\n    haproxy = yes\n  }}\n  inet_listener wrapped {{\n    port = {self.implicit[p]}\n    ssl = yes\n  }}\n}}' for p, s in SERVICES.items())
         masters = world.folder / 'masters'
         masters.write_text(f'{MASTER}:{{PLAIN}}{PASSWORD}\n')
         extra = f'''
@@ -178,7 +182,7 @@ class PostfixServer(Server):
     name, packages, hears = 'Postfix', ('postfix',), True
 
     def start(self, world):
-        behind = free_port()
+        behind, wrapped = free_port(), free_port()
         p = Postfix(world, 'postfix-matrix', f'''
 smtpd_tls_cert_file = {world.certs}/ecdsa-p256.crt
 smtpd_tls_key_file = {world.certs}/ecdsa-p256.key
@@ -191,9 +195,11 @@ smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_peername_lookup = no
 inet_protocols = all
 mynetworks = 0.0.0.0/0 [::]/0
-''', world.relay_port, [f'127.0.0.1:{behind} inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy'])
+''', world.relay_port, [f'127.0.0.1:{behind} inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy',
+                                f'127.0.0.1:{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes'])
         self.mail, self.log = p.mail / 'joe/new', p.folder / 'data/maillog'
         self.ports, self.proxied = {'smtp': p.smtp, 'submission': p.smtp}, {'smtp': behind, 'submission': behind}
+        self.implicit = {'smtp': wrapped, 'submission': wrapped}
         world.postfix = self
 
     def names(self, proto, address):
@@ -219,9 +225,11 @@ class InnServer(Server):
             f.write('tlscertfile: {cert}\ntlskeyfile: {key}\ntlscafile: {ca}\n'.format(**files))
         lib = UNPACKED / 'usr/lib/news'
         env = {'INNCONF': str(inn.folder / 'etc/inn.conf'), 'LD_LIBRARY_PATH': str(lib), 'HOME': str(inn.folder)}
-        p = world.start([lib / 'bin/nnrpd', '-D', '-f', '-p', str(port), '-4', '127.0.0.1'], 'nnrpd.out',
-                        env={**os.environ, **env}, user='news', group='news', extra_groups=[])
-        wait_port(port, p)
+        self.implicit = {'nntp': free_port()}
+        for at, more in ((port, ()), (self.implicit['nntp'], ('-S',))):
+            p = world.start([lib / 'bin/nnrpd', '-D', '-f', *more, '-p', str(at), '-4', '127.0.0.1'], 'nnrpd.out',
+                            env={**os.environ, **env}, user='news', group='news', extra_groups=[])
+            wait_port(at, p)
         self.ports, self.plain_ports = {'nntp': port}, {'nntp': inn.port}
 
 

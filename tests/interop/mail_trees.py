@@ -76,7 +76,7 @@ class Exim(Guest):
 
     def start(self, world):
         self.prepare(world)
-        port, behind = free_port(), free_port()
+        port, behind, wrapped = free_port(), free_port(), free_port()
         files = own_files(world, self.folder, self.uid)
         self.own(self.folder / 'spool', self.folder / 'log')
         for sub in ('mail', 'mail/new', 'mail/cur', 'mail/tmp'):
@@ -86,7 +86,8 @@ class Exim(Guest):
         (self.etc / 'exim4/exim4.conf').write_text(f'''
 primary_hostname = backend.test
 qualify_domain = mail.test
-daemon_smtp_ports = {port} : {behind}
+daemon_smtp_ports = {port} : {behind} : {wrapped}
+tls_on_connect_ports = {wrapped}
 hosts_proxy = ${{if eq{{$received_port}}{{{behind}}}{{127.0.0.1}}}}
 local_interfaces = 127.0.0.1
 spool_directory = {self.folder}/spool
@@ -131,6 +132,7 @@ login:
         self.log = self.folder / 'log/mainlog'
         wait_port(port, p)
         self.ports, self.proxied = {'smtp': port, 'submission': port}, {'smtp': behind, 'submission': behind}
+        self.implicit = {'smtp': wrapped, 'submission': wrapped}
 
     def no_address(self, way, proto):
         return 'Debian builds it without XCLIENT' if way == 'command' else None
@@ -147,6 +149,7 @@ class Cyrus(Guest):
     it and wants a login. Its NNTP server (3.6.1, parse_groups()) walks an article's newsgroups with strtok(), and looks each of them
     up with strtok(), too: it goes on in memory that was freed, and may look up what it finds there for ever, with no
     gateway in between, too. With a name that reaches past what free() writes into its block it does not."""
+    no_implicit = 'lmtpd and timsieved have no TLS from the first byte'
     logins, group = {('lmtp', 'starttls')}, 'local.test.whose.name.is.not.short'
     name, shown, user, uid = 'Cyrus', 'cyrus-imapd', 'cyrus', 64102
 
@@ -154,7 +157,7 @@ class Cyrus(Guest):
         self.prepare(world)
         files = own_files(world, self.folder, self.uid)
         self.own(*(self.folder / sub for sub in ('lib', 'spool', 'sieve', 'news', 'run', 'lib/proc', 'lib/socket', 'lib/db')))
-        ports = {p: free_port() for p in ('imap', 'pop3', 'lmtp', 'sieve', 'nntp', 'trusting')}
+        ports = {p: free_port() for p in ('imap', 'pop3', 'lmtp', 'sieve', 'nntp', 'trusting', 'imaps', 'pop3s', 'nntps')}
         (self.etc / 'imapd.conf').write_text(f'''
 configdirectory: {self.folder}/lib
 proc_path: {self.folder}/lib/proc
@@ -188,7 +191,8 @@ notifysocket: {self.folder}/lib/socket/notify
 lmtpsocket: {self.folder}/lib/socket/lmtp
 conversations: 0
 ''')
-        commands = {'imap': 'imapd -U 30', 'pop3': 'pop3d -U 30', 'lmtp': 'lmtpd', 'trusting': 'lmtpd -a', 'sieve': 'timsieved', 'nntp': 'nntpd -U 30'}
+        commands = {'imap': 'imapd -U 30', 'pop3': 'pop3d -U 30', 'lmtp': 'lmtpd', 'trusting': 'lmtpd -a', 'sieve': 'timsieved', 'nntp': 'nntpd -U 30',
+                    'imaps': 'imapd -s -U 30', 'pop3s': 'pop3d -s -U 30', 'nntps': 'nntpd -s -U 30'}
         services = '\n'.join(f'  {p} cmd="{c}" listen="127.0.0.1:{ports[p]}" prefork=0 maxchild=50' for p, c in commands.items())
         (self.etc / 'cyrus.conf').write_text(f'START {{\n  recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"\n}}\nSERVICES {{\n{services}\n}}\nEVENTS {{\n}}\n')
         for user in (USER, MASTER, 'cyrus'):
@@ -198,6 +202,7 @@ conversations: 0
         for port in ports.values():
             wait_port(port, p)
         self.plain_ports = {'lmtp': ports.pop('trusting')}
+        self.implicit = {p: ports.pop(p + 's') for p in ('imap', 'pop3', 'nntp')}
         self.ports = ports
         admin = imaplib.IMAP4('127.0.0.1', ports['imap'], timeout=30)
         admin.login('cyrus', PASSWORD)
@@ -243,8 +248,9 @@ class Courier(Guest):
         lib = '/usr/lib/courier/courier'
         for proto, env, argv in (('imap', imap, [f'{lib}/imaplogin', '/usr/bin/imapd']),
                                  ('pop3', pop3, [f'{lib}/courierpop3login', f'{lib}/courierpop3d'])):
-            port = free_port()
-            p = self.spawn('/usr/sbin/couriertcpd', '-address=127.0.0.1', '-maxprocs=40', '-maxperip=40', '-nodnslookup', '-noidentlookup',
-                           port, *argv, 'Maildir', env={**common, **env})
-            wait_port(port, p)
-            self.ports = {**self.ports, proto: port}
+            self.ports, self.implicit = {**self.ports, proto: free_port()}, {**self.implicit, proto: free_port()}
+            wrapper = ('/usr/bin/couriertls', '-server', '-tcpd')
+            for port, more, words in ((self.ports[proto], {}, ()), (self.implicit[proto], {'IMAP_TLS': '1', 'POP3_TLS': '1'}, wrapper)):
+                p = self.spawn('/usr/sbin/couriertcpd', '-address=127.0.0.1', '-maxprocs=40', '-maxperip=40', '-nodnslookup', '-noidentlookup',
+                               port, *words, *argv, 'Maildir', env={**common, **env, **more})
+                wait_port(port, p)

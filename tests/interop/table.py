@@ -23,17 +23,19 @@ class Table:
     def show(self, all_rows, peers=None):
         peers = peers or self.peers
         width = max(len(self.title), *(len(r.name) for r in all_rows))
-        print(f'{"":{width}} ' + ' '.join(f'{p.name:^9.9}' for p in peers))
-        print(f'{self.title:{width}} ' + ' '.join(f'{self.letters:^9}' for _ in peers))
+        wide = 4 * len(self.roles) + 1
+        print(f'{"":{width}} ' + ' '.join(f'{p.name:^{wide}.{wide}}' for p in peers))
+        print(f'{self.title:{width}} ' + ' '.join(f'{self.letters:^{wide}}' for _ in peers))
         for row in all_rows:
-            line = []
+            line = ''
             for peer in peers:
                 for role in self.roles:
                     mark, why = self.cells[row, peer, role]
                     if mark == 'n.a.':
                         mark = f'({self.reasons.setdefault(why, len(self.reasons) + 1)})'
-                    line.append(f'{mark:^4}')
-            print(f'{row.name:{width}} ' + ' '.join(f'{a}{b} ' for a, b in zip(line[::2], line[1::2])))
+                    line += f'{mark:^4}'
+                line += '  '
+            print(f'{row.name:{width}} {line}'.rstrip())
 
     def explain(self):
         for text, number in self.reasons.items():
