@@ -14,7 +14,7 @@ from requirements import read_rows
 ROW = re.compile(r'^\| ((?:ATK|SEC)-T?\d+) \|(.*)\|$')
 EVENT = re.compile(r'`([a-z_]+\.[a-z_-]+)`')
 CODE = re.compile(r'\b(?:TLS|X509|PROTO|PEER|GW)_[A-Z0-9_]+\b')
-FILE = re.compile(r'`([a-z][\w./-]+)`|\b((?:rows|inside)\.c)\b')
+FILE = re.compile(r'`([a-z][\w./-]+)`|\b((?:rows|inside|wire)\.c)\b')
 
 
 def words(path, macro):

@@ -88,7 +88,7 @@ const struct words *words_of(const char *scheme);
 /* Appends s with its %-words replaced. */
 void words_expand(const struct words *w, const char *s, struct text *out);
 
-/* ---- rows (rows.c, inside.c) ---- */
+/* ---- rows (rows.c, inside.c, wire.c) ---- */
 
 /* What the network does on the backend's leg. */
 enum trick {
@@ -107,6 +107,11 @@ enum trick {
     TRICK_EARLY,     /* the go-ahead stands behind what comes before STARTTLS is said */
     TRICK_ANSWER,    /* row->behind is the answer to the first command inside TLS */
     TRICK_DIES,      /* ... and then the link ends */
+    /* what an end of TLS does: the client, with B_STARTTLS or B_IMPLICIT the backend */
+    TRICK_STRANGER, /* it speaks another protocol (ALPN) */
+    TRICK_FLOOD,    /* it changes its keys again and again */
+    TRICK_RETRY,    /* its hello has to be said again */
+    TRICK_TWICE,    /* HELLO_BEHIND: a hello that must be said again comes again as it was */
 };
 
 /* Without a CUT_ flag it is the client's stream in clear that is cut, with B_STARTTLS the backend's. */
@@ -120,6 +125,7 @@ enum {
     CUT_INSIDE = 64,   /* what the client says inside TLS is cut, each piece a record */
     CUT_BACKEND = 128, /* what a backend without TLS says is cut */
     B_IMPLICIT = 256,  /* TLS comes first on the backend's leg */
+    CUT_WIRE = 512,    /* the stream is cut inside its TLS, too */
 };
 
 struct row {
@@ -138,8 +144,8 @@ struct row {
                             else nothing */
 };
 
-extern const struct row rows[], inside_rows[];
-extern const size_t num_rows, num_inside_rows;
+extern const struct row rows[], inside_rows[], wire_rows[];
+extern const size_t num_rows, num_inside_rows, num_wire_rows;
 
 /* ---- one run (world.c) ---- */
 

@@ -70,6 +70,7 @@ static void link_close(struct world *w)
     hb_peer_free(&l->peer);
     hb_tls_free(&l->tls);
     hb_tls_free(&l->server_tls);
+    w->wire_said += w->first_link_over ? 0 : l->from_server.t.len;
     free(l->to_server.t.p);
     free(l->from_server.t.p);
     free(l->in.p);
@@ -97,7 +98,7 @@ static void take_peer(struct world *w, struct hb_peer_step step, struct hb_span 
 
     if (step.want == HB_PEER_UPGRADE) {
         w->link.handshake = true;
-        w->link.tls = tls_new(true);
+        w->link.tls = tls_new(END_DIAL);
         (void)tls_run(w->link.tls, hb_span(NULL, 0), &w->link.to_server.t, &nothing, &event);
     } else if (step.want == HB_PEER_FAIL) {
         lost(w, step.why);
@@ -138,7 +139,7 @@ static void link_open(struct world *w)
     server_greets(w);
     if ((w->row->flags & B_IMPLICIT) != 0) {
         w->link.handshake = true;
-        w->link.tls = tls_new(true);
+        w->link.tls = tls_new(END_DIAL);
         (void)tls_run(w->link.tls, hb_span(NULL, 0), &w->link.to_server.t, &nothing, &event);
         return;
     }
@@ -277,7 +278,7 @@ static void settle(struct world *w)
             w->upgraded = true;
             w->mark = w->to_client.done = w->to_client.t.len;
             w->phase = AT_HANDSHAKE;
-            w->gate_tls = tls_new(false);
+            w->gate_tls = tls_new(END_GATE);
             if (residue.len > 0) {
                 client_tls(w, hb_span(residue.p, residue.len));
             }

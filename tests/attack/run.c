@@ -143,6 +143,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--list") == 0) {
         list(rows, num_rows);
         list(inside_rows, num_inside_rows);
+        list(wire_rows, num_wire_rows);
         return 0;
     }
     bool wrong = argc > 2 && strcmp(argv[1], "--wrong") == 0;
@@ -151,17 +152,18 @@ int main(int argc, char **argv)
         printf("usage: attack [--wrong] SCHEME | --list\n");
         return 2;
     }
-    world_begin();
+    ends_begin(w->scheme);
     if (wrong) {
         gate_faulty = true;
         bool found = play(&rows[0], w) == 0;
-        world_end();
+        ends_end();
         printf("%s: the fault was %sfound\n", w->scheme, found ? "" : "NOT ");
         return found ? 0 : 1;
     }
     play_all(rows, num_rows, w);
     play_all(inside_rows, num_inside_rows, w);
-    world_end();
+    play_all(wire_rows, num_wire_rows, w);
+    ends_end();
     printf("%s: %u attacks in %u runs, %u failed\n", w->scheme, played, runs, failed);
     return failed > 0 || played == 0;
 }

@@ -111,6 +111,10 @@ static void starttls(struct world *w, struct hb_span tag)
     case TRICK_EARLY:
     case TRICK_ANSWER:
     case TRICK_DIES:
+    case TRICK_STRANGER:
+    case TRICK_FLOOD:
+    case TRICK_RETRY:
+    case TRICK_TWICE:
         say(w, p->b_go, tag);
         w->link.wants_tls = true;
         break;
@@ -299,12 +303,15 @@ void server_reads(struct world *w, struct hb_span bytes)
         return;
     }
     if (l->server_tls == NULL) {
-        l->server_tls = tls_new(false);
+        l->server_tls = tls_new(w->row->trick == TRICK_STRANGER ? END_OTHER_BACKEND : END_BACKEND);
     }
     enum tls_result r = tls_run(l->server_tls, bytes, &l->from_server.t, &plain, &event);
     if (r == TLS_READY) {
         l->secured = true;
         bool first = (w->row->flags & B_IMPLICIT) != 0;
+        if (w->row->trick == TRICK_FLOOD) {
+            tls_flood(l->server_tls, &l->from_server.t);
+        }
         say(w, first ? w->words->b_greeting : w->words->b_inside, hb_span(NULL, 0));
     }
     text_add(&w->out->b_inside, plain.p, plain.len);

@@ -69,101 +69,6 @@ void text_print(const char *what, const struct text *t)
     printf("\n");
 }
 
-/* ---- TLS, the same for all four ends ---- */
-
-#define OUT_SIZE (HB_TLS_FLIGHT_MAX + 65536u)
-
-static struct testenv tls_env;
-static struct hb_tls_lane *lane;
-static struct hb_tls_config *config[2]; /* server, client */
-static uint8_t sealed[OUT_SIZE];
-
-static void configure(struct hb_tls_config **c)
-{
-    static const uint16_t x25519 = 29;
-    struct hb_cred_store *none = hb_cred_store_new(&tls_env.env);
-
-    *c = hb_tls_config_new(&tls_env.env, HB_PROFILE_INTERMEDIATE, none);
-    hb_tls_config_verify(*c, HB_VERIFY_NONE, NULL);
-    if (hb_tls_config_versions(*c, 0x0304, 0x0304) != HB_OK ||
-        hb_tls_config_groups(*c, &x25519, 1) != HB_OK ||
-        hb_tls_config_add_psk(*c, hb_span_str("attack"), hb_span_str("0123456789abcdef0123456789abcdef")) !=
-            HB_OK) {
-        printf("no TLS\n");
-        exit(2);
-    }
-    hb_cred_store_free(&none);
-}
-
-void world_begin(void)
-{
-    testenv_init(&tls_env, 11);
-    lane = hb_tls_lane_new(&tls_env.env);
-    configure(&config[0]);
-    configure(&config[1]);
-}
-
-void world_end(void)
-{
-    hb_tls_config_free(&config[0]);
-    hb_tls_config_free(&config[1]);
-    hb_tls_lane_free(&lane);
-}
-
-struct hb_tls *tls_new(bool client)
-{
-    return client ? hb_tls_client_new(config[1], &tls_env.env, lane, NULL, hb_span(NULL, 0))
-                  : hb_tls_server_new(config[0], &tls_env.env, lane);
-}
-
-/* A block of its own, so that a sanitizer sees a byte too far; free() it. */
-static uint8_t *copy_of(struct hb_span bytes)
-{
-    uint8_t *exact = malloc(bytes.len > 0 ? bytes.len : 1);
-
-    if (exact == NULL) {
-        exit(2);
-    }
-    if (bytes.len > 0) {
-        memcpy(exact, bytes.p, bytes.len);
-    }
-    return exact;
-}
-
-/* Takes input (perhaps none) and every event; what leaves is appended to wire, what came out to plain. */
-enum tls_result tls_run(struct hb_tls *t, struct hb_span input, struct text *wire, struct text *plain,
-                        struct hb_tls_event *event)
-{
-    struct hb_bld out = hb_bld(sealed, sizeof sealed);
-    uint8_t *exact = copy_of(input);
-    enum tls_result result = TLS_GOES_ON;
-
-    hb_tls_input(t, exact, input.len);
-    for (enum hb_tls_ev ev = HB_TLS_READY; ev != HB_TLS_NONE;) {
-        ev = hb_tls_next(t, &out, event);
-        if (ev == HB_TLS_DATA) {
-            text_add(plain, event->data.p, event->data.len);
-        } else if (ev == HB_TLS_READY) {
-            result = TLS_READY;
-        } else if (ev == HB_TLS_FAILED) {
-            result = TLS_FAILED;
-            break;
-        }
-    }
-    text_add(wire, out.p, out.len);
-    free(exact);
-    return result;
-}
-
-void tls_say(struct hb_tls *t, struct hb_span plain, struct text *wire)
-{
-    struct hb_bld out = hb_bld(sealed, sizeof sealed);
-
-    if (plain.len > 0 && hb_tls_write(t, &plain, 1, &out) == HB_OK) {
-        text_add(wire, out.p, out.len);
-    }
-}
-
 /* ---- the network ---- */
 
 /* The next bytes of a pipe; false: there are none now. */
@@ -186,9 +91,14 @@ static bool deliver(struct world *w, struct pipe *p, bool cut, struct hb_span *b
     return true;
 }
 
+static bool on_backend(const struct world *w)
+{
+    return (w->row->flags & (B_STARTTLS | B_IMPLICIT)) != 0;
+}
+
 static bool cuts_backend(const struct world *w)
 {
-    return (w->row->flags & (B_STARTTLS | B_IMPLICIT | CUT_BACKEND)) != 0;
+    return on_backend(w) || (w->row->flags & CUT_BACKEND) != 0;
 }
 
 static bool cuts_client(const struct world *w)
@@ -208,6 +118,22 @@ static bool client_says(struct world *w)
     return true;
 }
 
+/* Behind the answer, so that it does not matter in which piece the handshake ended. */
+static void client_floods(struct world *w)
+{
+    struct text want = {0};
+
+    if (w->row->trick != TRICK_FLOOD || on_backend(w) || w->flooded) {
+        return;
+    }
+    words_expand(w->words, w->row->heard, &want);
+    if (text_is(&w->out->inside, &want)) {
+        w->flooded = true;
+        tls_flood(w->client_tls, &w->from_client.t);
+    }
+    text_free(&want);
+}
+
 static void client_reads(struct world *w)
 {
     struct hb_tls_event event;
@@ -220,6 +146,7 @@ static void client_reads(struct world *w)
     p->done = p->t.len;
     enum tls_result r = tls_run(w->client_tls, in, &w->from_client.t, &w->out->inside, &event);
     w->client_in = w->client_in || r == TLS_READY;
+    client_floods(w);
 }
 
 static bool move(struct world *w)
@@ -338,6 +265,15 @@ static void promises(struct world *w)
 
 /* ---- a run ---- */
 
+static enum end client_end(const struct row *row)
+{
+    bool mine = (row->flags & (B_STARTTLS | B_IMPLICIT)) == 0;
+
+    return mine && row->trick == TRICK_STRANGER                     ? END_STRANGER
+           : row->trick == TRICK_RETRY || row->trick == TRICK_TWICE ? END_RETRY
+                                                                    : END_CLIENT;
+}
+
 void world_run(const struct row *row, const struct words *words, long cut, size_t *len, size_t *boundary,
                struct outcome *out)
 {
@@ -359,8 +295,14 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
         struct text behind = {0};
         text_add(&behind, w.from_client.t.p + *boundary, w.from_client.t.len - *boundary);
         w.from_client.t.len = *boundary;
-        w.client_tls = tls_new(true);
+        w.client_tls = tls_new(client_end(row));
         (void)tls_run(w.client_tls, hb_span(NULL, 0), &w.from_client.t, &nothing, &event);
+        if (row->trick == TRICK_TWICE) {
+            struct text again = {0};
+            text_add(&again, w.from_client.t.p + *boundary, w.from_client.t.len - *boundary);
+            text_add(&w.from_client.t, again.p, again.len);
+            text_free(&again);
+        }
         *boundary = w.from_client.t.len;
         text_add(&w.from_client.t, behind.p, behind.len);
         free(behind.p);
@@ -369,7 +311,7 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
     gate_begin(&w);
     pump(&w);
     if (w.upgraded && w.client_tls == NULL && !w.ended && (row->flags & NO_HANDSHAKE) == 0) {
-        w.client_tls = tls_new(true);
+        w.client_tls = tls_new(client_end(row));
         (void)tls_run(w.client_tls, hb_span(NULL, 0), &w.from_client.t, &nothing, &event);
         pump(&w);
     }
@@ -381,6 +323,9 @@ void world_run(const struct row *row, const struct words *words, long cut, size_
     text_add(&out->clear, w.to_client.t.p, w.upgraded ? w.mark : w.to_client.t.len);
     promises(&w);
     gate_end(&w);
+    if ((row->flags & CUT_WIRE) != 0) {
+        *len = cuts_backend(&w) ? w.wire_said : w.from_client.t.len;
+    }
     hb_tls_free(&w.client_tls);
     free(w.from_client.t.p);
     free(w.to_client.t.p);

@@ -52,19 +52,36 @@ struct world {
     enum phase phase;
     bool connect_wanted, ended, upgraded;
     bool client_in; /* the client's handshake is done */
-    size_t mark;    /* bytes to the client up to the go-ahead's end */
+    bool flooded;
+    size_t mark; /* bytes to the client up to the go-ahead's end */
     enum hb_code code;
     /* the backend */
     size_t clear_said, behind_at; /* bytes said in clear on the first link; where row->behind begins */
     bool first_link_over;
+    size_t wire_said; /* by the first link's backend, TLS and all */
 };
 
 enum tls_result { TLS_GOES_ON, TLS_READY, TLS_FAILED };
 
-void world_begin(void);
-void world_end(void);
 void world_broken(struct world *w, const char *what);
-struct hb_tls *tls_new(bool client);
+
+/* ends.c */
+enum end {
+    END_GATE,          /* the gateway, toward the client */
+    END_CLIENT,        /* an honest client */
+    END_STRANGER,      /* one that wants another protocol (ALPN) */
+    END_RETRY,         /* one that has to say hello again */
+    END_DIAL,          /* the gateway, toward the backend */
+    END_BACKEND,       /* an honest backend */
+    END_OTHER_BACKEND, /* one of another protocol (ALPN) */
+    NUM_ENDS
+};
+void ends_begin(const char *scheme);
+void ends_end(void);
+struct hb_tls *tls_new(enum end end);
+/* A block of its own, so that a sanitizer sees a byte too far; free() it. */
+uint8_t *copy_of(struct hb_span bytes);
+void tls_flood(struct hb_tls *t, struct text *wire);
 enum tls_result tls_run(struct hb_tls *t, struct hb_span input, struct text *wire, struct text *plain,
                         struct hb_tls_event *event);
 void tls_say(struct hb_tls *t, struct hb_span plain, struct text *wire);
