@@ -80,7 +80,7 @@ def installs_what_it_says(w):
     code, out, err = run(['meson', 'install', '-C', ROOT / 'build', '--no-rebuild', '--destdir', target], seconds=120)
     check(code == 0, f'{out.decode()}{err.decode()}')
     files = {str(f.relative_to(target / 'usr/local')) for f in target.rglob('*') if f.is_file()}
-    for name in ('bin/hauberk', 'share/man/man8/hauberk.8', 'share/man/man8/hauberk-ctl.8', 'share/man/man5/hauberk.conf.5', 'lib/systemd/system/hauberk.service',
+    for name in ('bin/hauberk', 'share/man/man8/hauberk.8', 'share/man/man8/hauberk-ctl.8', 'share/man/man5/hauberk.conf.5', 'share/man/man5/hauberk-log.5', 'lib/systemd/system/hauberk.service',
                  'lib/sysusers.d/hauberk.conf', 'lib/tmpfiles.d/hauberk.conf', 'share/bash-completion/completions/hauberk',
                  'share/doc/hauberk/example.conf', 'share/doc/hauberk/hauberk.socket.example'):
         check(name in files, f'{name} was not installed: {sorted(files)}')
