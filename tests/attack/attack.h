@@ -80,6 +80,7 @@ struct words {
     const char *b_taken;      /* behind content: a message, an article */
     const char *b_unknown;    /* behind a line of an exchange, a literal */
     const char *b_hears;      /* what reaches it of ask, if that differs */
+    const char *b_asked;      /* the verb that asks it for TLS; NULL: STARTTLS or STLS */
     /* what our client face says */
     const char *dial_clear, *dial_inside; /* NULL: it has no such face */
 };

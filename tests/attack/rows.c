@@ -6,7 +6,7 @@
 #include "attack.h"
 
 #define MAIL   "imap pop3 smtp submission lmtp acap sieve nntp" /* all with STARTTLS on both legs */
-#define LISTS  "imap pop3 smtp submission lmtp sieve nntp"
+#define DIALS  MAIL " http"                                     /* all with STARTTLS on the backend's leg */
 #define INJECT HB_E_PROTO_INJECTION
 #define GO     "%g%h%1" /* what the client hears up to the go-ahead */
 
@@ -42,24 +42,26 @@ const struct row rows[] = {
     {"SEC-04 ATK-46 ATK-11", "STARTTLS as the data of a command that is refused", "imap smtp submission lmtp acap sieve nntp", 0, "%H%D%S", "", "%I", 0, HB_OK, 0, "%g%h%d%1", "%w%i", NULL},
     {"SEC-05 ATK-29 GEN-18", "a line that is a byte too long", "imap pop3 smtp submission lmtp sieve nntp", 0, "%H%X%L%S", "", "%I", 0, HB_OK, 0, "%g%h%x%l%1", "%w%i", NULL},
     {"ATK-29 SEC-05 GEN-18", "a line without an end", MAIL, 0, "%H%E", NULL, "%I", 0, HB_E_PROTO_LINE_TOO_LONG, 0, "%g%h%x", "", NULL},
+    {"ATK-29 SEC-05 GEN-18", "a line without an end", "http", 0, "%E", NULL, "%I", 0, HB_E_PROTO_LINE_TOO_LONG, 0, "%x", "", NULL},
     {"ATK-25 SEC-07 GEN-23", "a browser on the mail port", MAIL, 0, "POST / HTTP/1.1\r\nHost: mail.test\r\n\r\n%L", NULL, "%I", 0, HB_E_PROTO_HTTP, 0, "%g", "", NULL},
-    {"ATK-27", "TLS before STARTTLS", MAIL, HELLO_BEHIND, "", NULL, "%I", 0, HB_E_PROTO_TLS_BEFORE_STARTTLS, 0, "%g", "", NULL},
+    {"ATK-27", "TLS before STARTTLS", DIALS, HELLO_BEHIND, "", NULL, "%I", 0, HB_E_PROTO_TLS_BEFORE_STARTTLS, 0, "%g", "", NULL},
     /* ---- the backend's leg ---- */
-    {"ATK-04 ATK-19 CLI-02", "an honest backend", MAIL, B_STARTTLS, "%H%S", NULL, "%I", 0, HB_OK, 0, GO, NULL, NULL},
-    {"ATK-05 SEC-01 CLI-01", "answers behind the go-ahead", MAIL, B_STARTTLS, "%H%S", "%R", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
-    {"ATK-06", "half a line behind the go-ahead", MAIL, B_STARTTLS, "%H%S", "PUSHED", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
-    {"ATK-06", "an empty line behind the go-ahead", MAIL, B_STARTTLS, "%H%S", "\r\n", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
+    {"ATK-04 ATK-19 CLI-02", "an honest backend", DIALS, B_STARTTLS, "%H%S", NULL, "%I", 0, HB_OK, 0, GO, NULL, NULL},
+    {"ATK-05 SEC-01 CLI-01", "answers behind the go-ahead", DIALS, B_STARTTLS, "%H%S", "%R", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
+    {"ATK-06", "half a line behind the go-ahead", DIALS, B_STARTTLS, "%H%S", "PUSHED", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
+    {"ATK-06", "an empty line behind the go-ahead", DIALS, B_STARTTLS, "%H%S", "\r\n", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
     {"ATK-06", "a go-ahead before STARTTLS is said", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_EARLY, HB_E_PEER_REPLY, HB_E_PEER_INJECTION, GO, NULL, NULL},
-    {"ATK-05 CLI-01", "a byte of TLS behind the go-ahead", MAIL, B_STARTTLS, "%H%S", "\x16", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, HB_E_TLS_RECORD_VERSION, GO, NULL, NULL},
-    {"ATK-13 CLI-04", "something else than TLS", MAIL, B_STARTTLS, "%H%S", "%R", "%I", TRICK_NO_TLS, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
-    {"ATK-15 SEC-02 CLI-04", "STARTTLS cut out of the list", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_STRIPPED, HB_E_PEER_NO_STARTTLS, 0, GO, NULL, NULL},
+    {"ATK-06", "an answer before anything is asked", "http", B_STARTTLS, "%H%S", "%R", "%I", TRICK_GREETING, HB_E_PEER_NO_STARTTLS, 0, GO, NULL, NULL},
+    {"ATK-05 CLI-01", "a byte of TLS behind the go-ahead", DIALS, B_STARTTLS, "%H%S", "\x16", "%I", TRICK_BEHIND, HB_E_PEER_INJECTION, HB_E_TLS_RECORD_VERSION, GO, NULL, NULL},
+    {"ATK-13 CLI-04", "something else than TLS", DIALS, B_STARTTLS, "%H%S", "%R", "%I", TRICK_NO_TLS, HB_E_PEER_INJECTION, 0, GO, NULL, NULL},
+    {"ATK-15 SEC-02 CLI-04", "STARTTLS cut out of the list", DIALS, B_STARTTLS, "%H%S", NULL, "%I", TRICK_STRIPPED, HB_E_PEER_NO_STARTTLS, 0, GO, NULL, NULL},
     {"ATK-15 CLI-08", "EHLO refused", "smtp submission lmtp", B_STARTTLS, "%H%S", NULL, "%I", TRICK_NO_LIST, HB_E_PEER_NO_STARTTLS, 0, GO, NULL, NULL},
     {"ATK-15", "the list refused", "pop3 nntp", B_STARTTLS, "%H%S", NULL, "%I", TRICK_NO_LIST, HB_OK, 0, GO, NULL, NULL},
-    {"ATK-16 SEC-02", "STARTTLS listed and refused", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_REFUSED, HB_E_PEER_STARTTLS_REFUSED, 0, GO, NULL, NULL},
-    {"ATK-16", "STARTTLS refused for now", "imap pop3 smtp submission lmtp acap sieve", B_STARTTLS, "%H%S", NULL, "%I", TRICK_LATER, HB_E_PEER_STARTTLS_LATER, 0, GO, NULL, NULL},
+    {"ATK-16 SEC-02", "STARTTLS listed and refused", DIALS, B_STARTTLS, "%H%S", NULL, "%I", TRICK_REFUSED, HB_E_PEER_STARTTLS_REFUSED, 0, GO, NULL, NULL},
+    {"ATK-16", "STARTTLS refused for now", "imap pop3 smtp submission lmtp acap sieve http", B_STARTTLS, "%H%S", NULL, "%I", TRICK_LATER, HB_E_PEER_STARTTLS_LATER, 0, GO, NULL, NULL},
     {"ATK-16", "the end instead of a go-ahead", "nntp", B_STARTTLS, "%H%S", NULL, "%I", TRICK_LATER, HB_E_PEER_BYE, 0, GO, NULL, NULL},
-    {"ATK-17", "a go-ahead that is none", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_ODD, HB_E_PEER_STARTTLS_ODD, 0, GO, NULL, NULL},
-    {"ATK-17 CLI-13", "an answer of a megabyte", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_ENDLESS, HB_E_PEER_TOO_LONG, 0, GO, NULL, NULL},
+    {"ATK-17", "a go-ahead that is none", DIALS, B_STARTTLS, "%H%S", NULL, "%I", TRICK_ODD, HB_E_PEER_STARTTLS_ODD, 0, GO, NULL, NULL},
+    {"ATK-17 CLI-13", "an answer of a megabyte", DIALS, B_STARTTLS, "%H%S", NULL, "%I", TRICK_ENDLESS, HB_E_PEER_TOO_LONG, 0, GO, NULL, NULL},
     {"ATK-18 SEC-02 CLI-06", "PREAUTH", "imap", B_STARTTLS, "%H%S", "* PREAUTH PUSHED\r\n", "%I", TRICK_GREETING, HB_E_PEER_PREAUTH, 0, GO, NULL, NULL},
     {"ATK-21 ATK-22 ATK-23 CLI-03", "mailbox data, alerts and referrals before TLS", "imap", B_STARTTLS, "%H%S", NULL, "%I", TRICK_NOISE, HB_OK, 0, GO, "%i", NULL},
     {"ATK-22 SEC-06", "a greeting that speaks to people", "imap", B_STARTTLS, "%H%S", "* OK [ALERT] PUSHED \x1b[31m\r\n", "%I", TRICK_GREETING, HB_OK, 0, GO, "%i", NULL},
@@ -69,9 +71,9 @@ const struct row rows[] = {
     {"ATK-19 ATK-22", "a list in clear that is not the one inside", "sieve", B_STARTTLS, "%H%S", "\"IMPLEMENTATION\" \"PUSHED\"\r\n\"SASL\" \"PUSHED\"\r\n\"STARTTLS\"\r\nOK \"PUSHED\"\r\n", "%I", TRICK_GREETING, HB_OK, 0, GO, "%w%i", NULL},
     {"ATK-19 ATK-22", "a list in clear that is not the one inside", "acap", B_STARTTLS, "%H%S", "* ACAP (IMPLEMENTATION \"PUSHED\") (SASL \"PUSHED\") (STARTTLS)\r\n", "%I", TRICK_GREETING, HB_OK, 0, GO, "%w%i", NULL},
     {"ATK-23", "a greeting that sends elsewhere", "imap", B_STARTTLS, "%H%S", "* BYE [REFERRAL imap://PUSHED/] go\r\n", "%I", TRICK_GREETING, HB_E_PEER_REFUSED, 0, GO, NULL, NULL},
-    {"ATK-43 SEC-11", "the link ends in the middle of the dialogue", MAIL, B_STARTTLS, "%H%S", NULL, "%I", TRICK_DIES, HB_E_PEER_CLOSED, 0, GO, NULL, NULL},
-    {"CLI-12 ATK-04", "TLS first toward the backend", MAIL, B_IMPLICIT, "%H%S", NULL, "%I", 0, HB_OK, 0, GO, "%w%i", NULL},
-    {"CLI-12 ATK-13", "plaintext where TLS comes first", MAIL, B_IMPLICIT, "%H%S", "%R", "%I", TRICK_GREETING, HB_E_PEER_PLAINTEXT, 0, GO, NULL, NULL},
+    {"ATK-43 SEC-11", "the link ends in the middle of the dialogue", DIALS, B_STARTTLS, "%H%S", NULL, "%I", TRICK_DIES, HB_E_PEER_CLOSED, 0, GO, NULL, NULL},
+    {"CLI-12 ATK-04", "TLS first toward the backend", DIALS, B_IMPLICIT, "%H%S", NULL, "%I", 0, HB_OK, 0, GO, "%w%i", NULL},
+    {"CLI-12 ATK-13", "plaintext where TLS comes first", DIALS, B_IMPLICIT, "%H%S", "%R", "%I", TRICK_GREETING, HB_E_PEER_PLAINTEXT, 0, GO, NULL, NULL},
     /* ---- both legs at once ---- */
     {"ATK-07 ATK-01", "a command behind the client's STARTTLS, a backend with STARTTLS", MAIL, B_STARTTLS | NOT_HEARD, "%H%S", NULL, "%S", 0, HB_OK, 0, GO, NULL, NULL},
 };

@@ -190,6 +190,15 @@ static void answer(struct world *w, struct hb_span line, struct hb_span tag, con
     say(w, text, tag);
 }
 
+static bool asks_for_tls(const struct world *w, struct hb_span verb)
+{
+    const char *asked = w->words->b_asked;
+    bool dials = (w->row->flags & B_STARTTLS) != 0;
+
+    return !w->link.secured &&
+           (asked != NULL ? dials && is(verb, asked) : is(verb, "STARTTLS") || is(verb, "STLS"));
+}
+
 static bool tricked(struct world *w)
 {
     bool mine = w->row->trick == TRICK_ANSWER || w->row->trick == TRICK_DIES;
@@ -211,13 +220,13 @@ static void command(struct world *w, struct hb_span line)
     struct hb_span verb = word(&line);
     const struct reply *r = p->replies;
 
-    if (tricked(w)) {
+    if (w->link.ends || tricked(w)) {
         return;
     }
     if (!w->link.secured && w->row->trick == TRICK_NOISE) {
         say(w, p->b_noise, tag);
     }
-    if (!w->link.secured && (is(verb, "STARTTLS") || is(verb, "STLS"))) {
+    if (asks_for_tls(w, verb)) {
         starttls(w, tag);
         return;
     }

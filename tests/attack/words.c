@@ -288,13 +288,29 @@ static const struct words all[] = {
         .greeting = "",
         .hello_answer = "",
         .go = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.0, HTTP/1.1\r\nConnection: Upgrade\r\n\r\n",
+        .long_head = "",
+        .too_long = "HTTP/1.1 414 URI Too Long\r\nConnection: close\r\nContent-Length: 18\r\n"
+                    "Content-Type: text/plain\r\n\r\n414 URI Too Long\r\n",
         .login_no = HTTP_426,
         .fixation_no = HTTP_426,
         .inside = HTTP_OK,
         .answer = HTTP_OK,
         .b_greeting = "",
+        .b_inside = HTTP_OK,
+        .b_lists = "Upgrade: TLS/1.0, HTTP/1.1\r\nConnection: Upgrade\r\n",
+        .b_go =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.2, HTTP/1.1\r\nConnection: Upgrade\r\n\r\n",
+        .b_no = "HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n",
+        .b_later = "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+        .b_odd = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        .b_noise = "",
+        .b_injected = "HTTP/1.1 200 PUSHED\r\nContent-Length: 0\r\n\r\n",
         .replies = {{"", HTTP_OK}, {NULL, ""}},
         .b_hears = "OPTIONS *" HTTP_HEAD "\r\nGET /INSIDE" HTTP_HEAD "\r\n",
+        .b_asked = "",
+        .dial_clear =
+            "OPTIONS *" HTTP_HEAD "Upgrade: TLS/1.2, TLS/1.1, TLS/1.0\r\nConnection: Upgrade\r\n\r\n",
+        .dial_inside = "",
     },
 };
 

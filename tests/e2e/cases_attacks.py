@@ -2,7 +2,9 @@
 
 tests/attack plays every attack at every cut without sockets; here the program itself is asked, for those where it matters
 which bytes come with which read (SEC-01, SEC-09, ATK-01 to ATK-07), and what reached the backend is compared byte by byte."""
+import socket
 import ssl
+import threading
 import time
 
 from cases_policy import listeners
@@ -31,11 +33,11 @@ ALERT = b'\x15\x03'  # ... and its level and description
 LEGS = ('imap', 'pop3', 'smtp', 'acap')  # where the embedded server knows STARTTLS
 
 
-def counted(port, event, want, seconds=15):
+def counted(port, event, want, family='events', label='event', seconds=15):
     """The counter of an event, once it stands at what is wanted (the last session may still be closing)."""
     end = time.monotonic() + seconds
     while True:
-        got = parse(get(port, '/metrics')[2])[f'hauberk_events_total{{event="{event}"}}']
+        got = parse(get(port, '/metrics')[2]).get(f'hauberk_{family}_total{{{label}="{event}"}}', 0)
         if got == want:
             return
         if got > want or time.monotonic() > end:
@@ -109,6 +111,108 @@ def backend_injection_at_every_cut(w):
             heard = server.in_clear[scheme][len(probes[scheme]):]
             check(heard.replace(IN_CLEAR[scheme], b'') == b'', f'{scheme}: in clear {heard[:200]!r}')
     server.stop()
+
+
+# the client face's other end: its greeting, its list with %s for STARTTLS's line, that line, its go-ahead, a refusal, an answer
+# that is none, and what asks for TLS
+HTTP_TLS = b'Upgrade: TLS/1.2, HTTP/1.1\r\nConnection: Upgrade\r\n'
+SMTP_END = (b'220 b\r\n', b'250-b\r\n%s250 NOOP\r\n', b'250-STARTTLS\r\n', b'220 go\r\n', b'502 no\r\n', b'354 odd\r\n', b'STARTTLS')
+SIEVE_LIST = b'"IMPLEMENTATION" "b"\r\n"SASL" ""\r\n%sOK\r\n'
+SERVERS = {
+    'imap': (b'* OK b\r\n', b'* CAPABILITY IMAP4rev1%s\r\n%t OK\r\n', b' STARTTLS', b'%t OK go\r\n', b'%t BAD no\r\n', b'+ odd\r\n', b'STARTTLS'),
+    'pop3': (b'+OK b\r\n', b'+OK\r\n%s.\r\n', b'STLS\r\n', b'+OK go\r\n', b'-ERR no\r\n', b'+ odd\r\n', b'STLS'),
+    'smtp': SMTP_END, 'submission': SMTP_END, 'lmtp': SMTP_END,
+    'acap': (b'* ACAP (IMPLEMENTATION "b")%s\r\n', b'', b' (STARTTLS)', b'%t OK "go"\r\n', b'%t BAD "no"\r\n', b'+ "odd"\r\n', b'STARTTLS'),
+    'sieve': (SIEVE_LIST, b'', b'"STARTTLS"\r\n', b'OK\r\n', b'NO "no"\r\n', b'odd\r\n', b'STARTTLS'),
+    'nntp': (b'200 b\r\n', b'101 list\r\nVERSION 2\r\n%s.\r\n', b'STARTTLS\r\n', b'382 go\r\n', b'580 no\r\n', b'340 odd\r\n', b'STARTTLS'),
+    'http': (b'', b'', HTTP_TLS, b'HTTP/1.1 101 S\r\n' + HTTP_TLS + b'\r\n', b'HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n',
+             b'HTTP/1.1 101 S\r\n\r\n', b''),
+}
+# what is tried on the backend's network, the code, the event
+TRIED = (('behind', 'PEER_INJECTION', 'backend.injection'), ('half', 'PEER_INJECTION', 'backend.injection'),
+         ('no tls', 'PEER_INJECTION', 'backend.injection'), ('stripped', 'PEER_NO_STARTTLS', 'backend.no_starttls'),
+         ('refused', 'PEER_STARTTLS_REFUSED', 'backend.dialogue'), ('odd', 'PEER_STARTTLS_ODD', 'backend.dialogue'),
+         ('endless', 'PEER_TOO_LONG', 'backend.dialogue'), ('dies', 'PEER_CLOSED', None))
+
+
+class BadServer:
+    """A server of one protocol that does as it is told when it is asked for STARTTLS. heard: all that came to it."""
+
+    def __init__(self, scheme):
+        self.scheme, self.what, self.heard = scheme, '', b''
+        self.listening = socket.create_server(('127.0.0.1', 0), backlog=64)
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listening.accept()
+            except OSError:
+                return
+            with sock:
+                try:
+                    self.serve(sock)
+                except OSError:
+                    pass
+
+    def serve(self, sock):
+        greeting, lists, line, go, no, odd, asks = SERVERS[self.scheme]
+        offered = b'' if self.what == 'stripped' else line
+        buffer = b''
+        sock.sendall(greeting.replace(b'%s', offered))
+        while data := sock.recv(65536):
+            self.heard += data
+            buffer += data
+            while b'\r\n' in buffer:
+                text, buffer = buffer.split(b'\r\n', 1)
+                tag = text.split(b' ')[0]
+                if asks not in text or (self.scheme == 'http' and text):
+                    sock.sendall(lists.replace(b'%s', offered).replace(b'%t', tag) if self.scheme != 'http' else b'')
+                    continue
+                said = {'refused': no, 'stripped': no, 'odd': odd, 'endless': b'x' * 1000000, 'behind': go + b'PUSHED\r\n', 'half': go + b'PUS',
+                        'no tls': go, 'dies': b''}[self.what]
+                sock.sendall(said.replace(b'%s', offered).replace(b'%t', tag))
+                if self.what == 'no tls' and sock.recv(65536):
+                    sock.sendall(b'PUSHED\r\n')
+                if self.what == 'dies':
+                    return
+
+    def stop(self):
+        self.listening.close()
+
+
+def backend_attacks_in_every_protocol(w):
+    """CLI-01, CLI-04, ATK-05, ATK-06, ATK-13, ATK-15 to ATK-17, SEC-01, SEC-02: each client face, each event once for each session, in the
+    log and in the counters; nothing of it reaches the client, nothing of the client's the server."""
+    servers, metrics, numbers = {s: BadServer(s) for s in SERVERS}, free_port(), {}
+    listen = [(f'{s}s', f'{s}+starttls://127.0.0.1:{server.port}') for s, server in servers.items()]
+    with Gateway(w, listen, *trust(w), '--metrics', f'127.0.0.1:{metrics}') as g:
+        wait_port(metrics)
+        for what, code, event in TRIED:
+            for server in servers.values():
+                server.what = what
+            for scheme in servers:
+                c = Line(g.port(f'{scheme}s'))
+                c.start_tls(w.client_context())
+                try:
+                    c.send('GET /CLIENT HTTP/1.1\r\nHost: m\r\n\r\n' if scheme == 'http' else 'CLIENT NOOP\r\n')
+                except OSError:
+                    pass
+                got = c.rest()
+                c.close()
+                check(b'PUS' not in got, f'{scheme}, {what}: the client got {got!r}')
+            for name in (code, event):
+                numbers[name] = numbers.get(name, 0) + len(servers)
+            counted(metrics, code, numbers[code], 'sessions_ended', 'code')
+            if event is not None:
+                counted(metrics, event, numbers[event])
+                equal(len(g.events(event)), numbers[event], f'{what}: events')
+        equal([e['code'] for e in g.events('session.end') if e['code'] != 'GW_CLIENT_GONE'],
+              [code for _, code, _ in TRIED for _ in servers], 'codes, in order')
+    for scheme, server in servers.items():
+        check(b'CLIENT' not in server.heard, f'{scheme}: the client was relayed in clear')
+        server.stop()
 
 
 class Drip:
@@ -203,4 +307,4 @@ def forged_client_address(w):
     w.stop(dovecot.process)
 
 
-CASES = [forged_client_address, injection_at_every_cut, backend_injection_at_every_cut, what_reaches_the_backend]
+CASES = [forged_client_address, injection_at_every_cut, backend_injection_at_every_cut, backend_attacks_in_every_protocol, what_reaches_the_backend]
