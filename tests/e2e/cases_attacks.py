@@ -183,7 +183,7 @@ class BadServer:
 
 
 def backend_attacks_in_every_protocol(w):
-    """CLI-01, CLI-04, ATK-05, ATK-06, ATK-13, ATK-15 to ATK-17, SEC-01, SEC-02: each client face, each event once for each session, in the
+    """CLI-01, CLI-04, ATK-05, ATK-06, ATK-13, ATK-15, ATK-16, ATK-17, SEC-01, SEC-02: each client face, each event once for each session, in the
     log and in the counters; nothing of it reaches the client, nothing of the client's the server."""
     servers, metrics, numbers = {s: BadServer(s) for s in SERVERS}, free_port(), {}
     listen = [(f'{s}s', f'{s}+starttls://127.0.0.1:{server.port}') for s, server in servers.items()]
