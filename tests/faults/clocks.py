@@ -2,13 +2,12 @@
 
 What goes by the wall clock are tickets, certificates and the log; deadlines do not. Sessions go on, handshakes succeed, with a
 ticket from the past or from the future, too, and a configuration whose certificate is not valid at the new time is refused whole."""
-import os
-import pathlib
 import struct
 
 from cases_processes import Setup
 from load import Load
-from support import Line, check, equal, run
+from shim import preloaded
+from support import Line, check, equal
 
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
 JUMPS = (HOUR, 20 * HOUR, -HOUR, DAY, 0, -DAY, 8 * DAY, 0, 60 * YEAR, 0, -25 * YEAR, 0)
@@ -29,15 +28,7 @@ def visit(w, port, session=None):
 
 
 def jumps(w, echo):
-    folder = w.folder / 'clock'
-    folder.mkdir()
-    shim, offset = folder / 'clock.so', folder / 'offset'
-    code, _, err = run(['cc', '-shared', '-fPIC', '-O2', '-o', str(shim), str(pathlib.Path(__file__).parent / 'clock.c'), '-ldl'])
-    equal(code, 0, f'cc: {err.decode()}')
-    offset.write_bytes(struct.pack('l', 0))
-    program = folder / 'hauberk'
-    program.write_text(f'#!/bin/sh\nexport LD_PRELOAD={shim} CLOCK_OFFSET={offset}\nexec {os.path.abspath(w.release_program)} "$@"\n')
-    program.chmod(0o755)
+    program, offset = preloaded(w, 'clock', 'CLOCK_OFFSET', struct.pack('l', 0))
     resumed = refused = 0
     with Setup(w, echo, 'imap', workers=2, program=program) as g, open(offset, 'r+b', 0) as clock:
         load = Load(w, g.port('imap'), 8, 3)

@@ -4,10 +4,12 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 from cases_processes import Setup, proc
 from deaths import pid_of
 from load import Load, Outcome, Session
+from shim import preloaded
 from support import Failure, check, equal, wait_for
 
 LIMIT = 164  # 50 sessions: two each, and 64 that are not theirs (worker.c)
@@ -139,6 +141,49 @@ def nothing_at_all(w, echo):
         return Outcome(0, [c.problem or 'waits' for c in coming if not c.inside], 0, '20 waited and came in')
 
 
+def system_full(w, echo):
+    """ENFILE: the whole system has no open file left, in every process, twice. Streams go on, who stands before STARTTLS or comes
+    waits; a keeper dies and a reload is asked for meanwhile. With room again all of it goes on by itself."""
+    lost, count = [], 0
+    program, control = preloaded(w, 'nofiles', 'NO_FILES', b'\0')
+    with Setup(w, echo, 'imap', workers=2, program=program) as g, open(control, 'r+b', 0) as full_now:
+        g.write(connect=60)
+        equal(g.ctl('reload')[0], 0, 'reload')
+        load = Load(w, g.port('imap'), 8, 3)
+        load.moves()
+        for n in range(2):
+            half = [Session(w, g.port('imap')) for _ in range(10)]
+            for s in half:
+                s.c.line()
+            g.write(connect=61 + n)
+            victim = pid_of(g, 'keeper', n)
+            full_now.write(b'\1')
+            full_now.seek(0)
+            inside = [Waiter(w, g.port('imap'), s) for s in half]
+            coming = [Waiter(w, g.port('imap')) for _ in range(20)]
+            wait_for('the pause of both workers', lambda n=n: len(g.events('accept.paused')) > 2 * n + 1)
+            wait_for('links that wait', lambda n=n: len(g.events('backend.waits')) > n)
+            os.kill(victim, signal.SIGKILL)
+            os.kill(g.process.pid, signal.SIGHUP)
+            wait_for('its end', lambda n=n: len(g.events('process.died')) > n)
+            time.sleep(2)  # time for whatever gives up too soon
+            equal([c.inside for c in inside + coming], [False] * 30, 'those who wait')
+            full_now.write(b'\0')
+            full_now.seek(0)
+            wait_for('a new keeper', lambda n=n, victim=victim: pid_of(g, 'keeper', n) not in (None, victim))
+            for c in inside + coming:
+                c.join(90)
+                count += c.inside
+                if c.inside:
+                    c.s.echo(1000)
+                    c.s.close()
+            lost += [c.problem or 'waits' for c in inside + coming if not c.inside]
+            equal(g.ctl('reload')[0], 0, 'reload')
+            load.moves()
+        check(all('"why":"descriptors"' in e for e in g.events('accept.paused')), 'why')
+        return load.end() + Outcome(0, lost, 0, f'{count} waited and came in')
+
+
 ROWS = [('no room for more sessions', full), ('descriptors taken away, twice', taken_away),
-        ('not one descriptor', nothing_at_all)]
+        ('not one descriptor', nothing_at_all), ('the whole system has no file left (ENFILE), twice', system_full)]
 LONG = []
