@@ -27,14 +27,13 @@ static const char help[] =
     "\n"
     "  hauberk run --help                              all options of run\n";
 
+/* Up to the schemes, which the registry knows, and behind them. */
 static const char run_help[] =
     "hauberk run [options]: serves until SIGTERM; then says goodbye and ends\n"
     "\n"
-    "  --listen URL          scheme://address:port, e.g. imap://127.0.0.1:1143 or imaps://[::1]:993\n"
-    "                        STARTTLS: imap pop3 smtp submission lmtp sieve nntp acap http\n"
-    "                        TLS from the first byte: imaps pop3s smtps submissions lmtps sieves nntps\n"
-    "                        acaps https; tls (any TCP)\n"
-    "                        no TLS: tcp (any TCP), for a backend with TLS\n"
+    "  --listen URL          scheme://address:port, e.g. imap://127.0.0.1:1143 or imaps://[::1]:993\n";
+static const char run_help_options[] =
+    "                        no TLS: tcp, for a backend with TLS; tls and tcp take any TCP\n"
     "  --backend B           the server of the --listen before it; pairs may repeat:\n"
     "                        HOST:PORT or unix:/PATH in plaintext; imap+starttls://HOST[:PORT];\n"
     "                        imaps://HOST[:PORT] or tls://HOST:PORT with TLS from the first byte\n"
@@ -168,6 +167,33 @@ static int look(int argc, char **argv, bool simulate)
     return rc;
 }
 
+static void print_schemes(const char *what, bool from_first_byte)
+{
+    enum { INDENT = 24, WIDTH = 96 };
+    int at = printf("%*s%s", INDENT, "", what);
+    const char *scheme;
+    bool implicit;
+
+    for (unsigned i = 0; (scheme = hb_proto_scheme(i)) != NULL; i++) {
+        if (hb_proto_find(scheme, &implicit) == NULL || implicit != from_first_byte) {
+            continue;
+        }
+        if (at + 1 + (int)strlen(scheme) > WIDTH) {
+            at = printf("\n%*s", INDENT - 1, "") - 1;
+        }
+        at += printf(" %s", scheme);
+    }
+    (void)putchar('\n');
+}
+
+static void print_run_help(void)
+{
+    (void)fputs(run_help, stdout);
+    print_schemes("STARTTLS:", false);
+    print_schemes("TLS from the first byte:", true);
+    (void)fputs(run_help_options, stdout);
+}
+
 static int version(int argc, char **argv)
 {
     const char *scheme;
@@ -206,7 +232,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "run") == 0) {
         if (wants_help) {
-            (void)fputs(run_help, stdout);
+            print_run_help();
             return 0;
         }
         return run(argc - 2, argv + 2);

@@ -262,7 +262,7 @@ static bool ask_list(struct simulation *sim)
 static bool before_tls(struct simulation *sim)
 {
     (void)printf("before TLS\n");
-    if (!ask(sim, NULL) || !ask_list(sim)) {
+    if ((hb_proto_greets(sim->lc->proto) && !ask(sim, NULL)) || !ask_list(sim)) {
         return false;
     }
     return sim->talk != NULL && ask(sim, sim->talk->upgrade);
@@ -282,8 +282,9 @@ static bool inside_tls(struct simulation *sim)
         carry(sim, hb_proto_secured(sim->ps, &sink));
     }
     /* The lists of some are greetings; others greet once, before TLS. */
-    bool greets = sim->lc->implicit ||
-                  (sim->talk != NULL && (sim->talk->ask[0] == 0 || sim->talk->end == END_RESPONSE));
+    bool again = sim->lc->implicit ||
+                 (sim->talk != NULL && (sim->talk->ask[0] == 0 || sim->talk->end == END_RESPONSE));
+    bool greets = again && hb_proto_greets(sim->lc->proto);
     return (!greets || ask(sim, NULL)) && ask_list(sim);
 }
 
@@ -303,7 +304,7 @@ int gw_simulate(const struct gw_draft *d, const struct gw_conf *conf, unsigned i
     (void)printf("listener %s%s%s, backend %s\n", name != NULL ? name : "", name != NULL ? ": " : "", lc->url,
                  lc->backend_text);
     if (sim.talk == NULL) {
-        (void)printf("  bytes pass as they are: no greeting, no list of our own\n");
+        (void)printf("  nothing to show: no greeting, no list of our own\n");
         return 0;
     }
     sim.ps = hb_proto_new(lc->proto, &lc->proto_settings, gw_sysenv());

@@ -23,6 +23,9 @@ def help_fits_a_screen(w):
     check(code == 0 and out.startswith('hauberk 0.'), out)
     code, out, _ = said(w, 'version', '-v')
     check('x25519' in out and 'TLS_AES_128_GCM_SHA256' in out and 'imaps' in out, out)
+    _, help_text, _ = said(w, 'run', '--help')
+    for scheme in out.split('schemes:')[1].splitlines()[0].split():
+        check(f' {scheme}' in help_text, f'{scheme} is not in the help')
 
 
 def errors_at_start_are_one_line(w):
