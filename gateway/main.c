@@ -2,6 +2,7 @@
 #include "admin.h"
 #include "child.h"
 #include "explain.h"
+#include "places.h"
 #include "probe.h"
 #include "suggest.h"
 #include "supervisor.h"
@@ -127,6 +128,12 @@ static int check(int argc, char **argv)
     if (!somebody) { /* which run finds out as root, and then does not start */
         (void)fprintf(stderr, "%s: there is no such user on this machine: %s\n", draft->user_where,
                       conf->user);
+    }
+    if (!bad) {
+        struct gw_problems places = {0};
+        gw_look_at_places(draft, conf, &places);
+        (void)fputs(places.text, stderr);
+        problems.notices += places.notices;
     }
     if (bad) {
         (void)printf("%s: not usable\n", what);

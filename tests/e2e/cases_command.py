@@ -5,7 +5,7 @@ import shutil
 import socket
 
 from cases_policy import login_imap, with_server
-from support import ROOT, check, equal, free_port, run, upgrade, wait_port
+from support import ROOT, Gateway, Line, can_bind, check, equal, free_port, run, upgrade, wait_port
 
 
 def said(w, *argv):
@@ -120,7 +120,7 @@ def mistakes_of_a_tired_admin(w):
             # the server was never moved to another port
             (good + listener(to=f'127.0.0.1:{port}'), 2, 'x.conf:2: its sessions would come back to it'),
             (good + listener(at='imap://[::]:143', to='[::1]'), 2, 'come back to it'),
-            (good + listener(at='imap://[::]:143', to='127.0.0.1'), 0, ': good'),
+            (good + listener(at=f'imap://[::]:{port}', to=f'127.0.0.1:{port}'), 0, ': good'),
             (good + listener(to='127.0.0.1:9143') + listener(at='tcp://127.0.0.1:9143', to='imaps://127.0.0.1:9993', name='out'), 1, 'no TLS toward clients here'),
             (good + listener(to='127.0.0.1:9143') + listener(at='tcp://127.0.0.1:9143', to=f'imap+starttls://127.0.0.1:{port}', name='out'), 2, 'come back to it'),
             (good + listener() + listener(at=f'imaps://0.0.0.0:{port}', name='b'), 2, 'x.conf:3: another listener has this address already'),
@@ -148,6 +148,45 @@ def mistakes_of_a_tired_admin(w):
         check(code == 2 and b'ecdsa-p256.key: Permission denied' in err, f'a key that may not be read: {code} {out}{err}')
     else:
         print('     not root: a key that may not be read was not tried')
+
+
+def places_that_are_taken(w):
+    """check tells of ports that another program has, by its name, of addresses of other machines, and of ports for root; it says
+    nothing of ports that a hauberk serves, and takes nothing from anybody."""
+    argv = ['--backend', '127.0.0.1:9', '--host', 'mail.test', '--cert', w.certs / 'ecdsa-p256.crt', '--key', w.certs / 'ecdsa-p256.key']
+    listen = lambda url: said(w, 'check', '--listen', url, *argv)
+    with socket.socket() as other:
+        other.bind(('127.0.0.1', 0))
+        other.listen()
+        port = other.getsockname()[1]
+        for at in ('127.0.0.1', '0.0.0.0'):
+            code, out, err = listen(f'imap://{at}:{port}')
+            check(code == 1 and f'the port is taken by {open("/proc/self/comm").read().strip()} (process {os.getpid()})' in err, f'{at}: {code} {out}{err}')
+        equal(listen(f'imap://127.0.0.2:{port}'), (0, 'configuration: good\n', ''), 'the same port of another address')
+        code, _, err = said(w, 'check', '--listen', f'imap://127.0.0.1:{free_port()}', '--metrics', f'127.0.0.1:{port}', *argv)
+        check(code == 1 and 'the port is taken by' in err, f'metrics: {code} {err}')
+    code, _, err = listen('imap://192.0.2.77:143')
+    check(code == 1 and 'this machine does not have that address' in err, f'{code} {err}')
+    with Gateway(w, [('imap', 9)], '--workers', '2') as g:
+        for _ in range(20):
+            equal(listen(f'imap://127.0.0.1:{g.port("imap")}'), (0, 'configuration: good\n', ''), 'a port that hauberk serves')
+            Line(g.port('imap')).close()
+    free = free_port()
+    equal(listen(f'imap://127.0.0.1:{free}')[0], 0, 'a free port')
+    check(can_bind(socket.AF_INET, '127.0.0.1', free), 'it is free as before')
+    if os.getuid() == 0:
+        folder = w.folder / 'places'
+        folder.mkdir()
+        copies = [shutil.copy(f, folder) for f in (w.release_program, argv[5], argv[7])]
+        for f in copies[1:]:
+            shutil.chown(f, 'nobody')
+        first = int(pathlib.Path('/proc/sys/net/ipv4/ip_unprivileged_port_start').read_text())
+        for caps, want in (('-all', 1 if first > 143 else 0), ('+net_bind_service', 0)):
+            code, out, err = run(['setpriv', '--reuid', 'nobody', '--clear-groups', '--inh-caps', caps, '--ambient-caps', caps, str(copies[0]), 'check',
+                                  '--listen', 'imap://127.0.0.1:143', *argv[:4], '--cert', str(copies[1]), '--key', str(copies[2])])
+            check(code == want and (b'this port is for root' in err) == bool(want), f'{caps}: {code} {out}{err}')
+    else:
+        print('     not root: a port for root was not tried')
 
 
 def explain_says_who_said_it(w):
@@ -239,6 +278,6 @@ def installed_help_matches_the_readme(w):
         check(option in out, f'{option} is in the README but not in the help')
 
 
-CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, mistakes_of_a_tired_admin, explain_says_who_said_it,
+CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, mistakes_of_a_tired_admin, places_that_are_taken, explain_says_who_said_it,
          simulate_says_what_clients_read, example_configuration,
          installed_help_matches_the_readme]

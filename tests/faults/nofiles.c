@@ -1,6 +1,7 @@
-/* nofiles.c: a system without one more open file, for the processes it is preloaded into: ENFILE from every call that would
- * make a descriptor, while the byte in a file (NO_FILES names it) is 1. accept(2): the connection stays in the queue, since
- * the kernel looks for room first. The file is mapped before the process gives up its file system. */
+/* nofiles.c: a system without one more open file, for the processes it is preloaded into: ENFILE from every
+ * call that would make a descriptor, while the byte in a file (NO_FILES names it) is 1. accept(2): the
+ * connection stays in the queue, since the kernel looks for room first. The file is mapped before the process
+ * gives up its file system. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
