@@ -14,6 +14,7 @@ import cases_http
 import cases_kubernetes
 import cases_limits
 import cases_machines
+import cases_migrate
 import cases_names
 import cases_news
 import cases_policy
@@ -44,7 +45,7 @@ def main():
     args = parser.parse_args()
     modules = (cases_command, cases_policy, cases_tls, cases_faults, cases_processes, cases_service, cases_clients,
                cases_upstream, cases_attacks, cases_external, cases_limits, cases_sight, cases_pool, cases_names, cases_news, cases_http,
-               cases_probe, cases_machines, cases_kubernetes, cases_demo)
+               cases_probe, cases_machines, cases_kubernetes, cases_migrate, cases_demo)
     cases = [c for m in modules for c in m.CASES]
     if args.names:
         cases = [c for c in cases if any(n in c.__name__ for n in args.names)]
