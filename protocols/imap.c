@@ -54,8 +54,11 @@ static bool keep_capability(const struct hb_proto_session *s, struct hb_span cap
         return hb_keep_mechanism(s, hb_span_skip(cap, 5), plus);
     }
     if (hb_has_prefix(cap, "COMPRESS=")) {
-        return false; /* GEN-16: a compressed stream cannot be framed; ATK-34: secrets do not mix with it in
-                         TLS */
+        /* GEN-16: a compressed stream cannot be framed; ATK-34: it does not mix with the login's secrets. A
+         * list that comes with the login is for behind it. */
+        uint8_t kind = hb_replyq_front(&s->queue);
+        bool in = s->authenticated || kind == HB_KIND_LOGIN || kind == HB_KIND_EXCHANGE;
+        return s->secured && in && !hb_tagged_looks_on(s);
     }
     return !hb_span_is(cap, "STARTTLS") && !hb_span_is(cap, "LOGINDISABLED") &&
            !hb_span_is(cap, "LOGIN-REFERRALS") && !hb_span_is(cap, "MAILBOX-REFERRALS") &&

@@ -24,6 +24,7 @@ import cases_processes
 import cases_service
 import cases_sight
 import cases_tls
+import cases_transparent
 import cases_upstream
 from support import Dovecot, Postfix, World, attempt
 
@@ -44,7 +45,7 @@ def main():
     parser.add_argument('names', nargs='*')
     args = parser.parse_args()
     modules = (cases_command, cases_policy, cases_tls, cases_faults, cases_processes, cases_service, cases_clients,
-               cases_upstream, cases_attacks, cases_external, cases_limits, cases_sight, cases_pool, cases_names, cases_news, cases_http,
+               cases_transparent, cases_upstream, cases_attacks, cases_external, cases_limits, cases_sight, cases_pool, cases_names, cases_news, cases_http,
                cases_probe, cases_machines, cases_kubernetes, cases_migrate, cases_demo)
     cases = [c for m in modules for c in m.CASES]
     if args.names:
