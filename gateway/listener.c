@@ -12,6 +12,7 @@
 #include "slab.h"
 #include "worker.h"
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -75,6 +76,29 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
         return fail(lc, "cannot listen there", fd, why, cap);
     }
     return fd;
+}
+
+/* A filter that drops SYNs, and nothing else of a handshake: to the kernel it is the same as a full queue,
+ * and the client's next SYN, a second later, finds the door closed, or another one open. */
+void gw_listener_shut(int fd)
+{
+    static struct sock_filter no_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* flags, RFC 9293 3.1 */
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1), /* SYN without ACK */
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {sizeof no_syn / sizeof no_syn[0], no_syn};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static bool is_shut(int fd)
+{
+    socklen_t instructions = 0;
+
+    return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &instructions) == 0 && instructions > 0;
 }
 
 /* What there is no more room in; NULL: there is. A listener that waits does so until memory is a little below
@@ -146,6 +170,18 @@ static bool take(struct gw_listener *l)
         }
     }
     return true;
+}
+
+void gw_listeners_take_rest(struct gw_worker *w)
+{
+    for (struct gw_listener *l = w->listeners; l != NULL; l = l->next) {
+        unsigned left = is_shut(l->fd) ? BACKLOG : 0;
+        unsigned most = gw_worker_most_sessions();
+        while (left > 0 && full(l, most) == NULL) {
+            int error = gw_session_accept(w, l->lc, l->fd);
+            left = error == EAGAIN || (error != 0 && short_of(error) != NULL) ? 0 : left - 1;
+        }
+    }
 }
 
 static void incoming(uv_poll_t *poll, int status, int events)

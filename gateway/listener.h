@@ -26,6 +26,12 @@ int gw_listener_bind(const struct gw_listener_conf *lc, bool shared, char *why, 
 bool gw_listener_start(struct gw_worker *w, const struct gw_listener_conf *lc, int fd);
 /* True if both listen in the same place. */
 bool gw_listener_same_place(const struct gw_listener_conf *a, const struct gw_listener_conf *b);
+/* Before the last close of a socket that shall no longer be: nobody new comes into its queue, so that who is
+ * in it can be taken, and closing it cuts nobody. Not for a socket that others go on with. */
+void gw_listener_shut(int fd);
+/* Takes what is in the queues of sockets that are shut, as far as there is room. Before the snapshot is
+ * changed: these sessions are of the old one. */
+void gw_listeners_take_rest(struct gw_worker *w);
 /* Goes on accepting after a pause, if there is room again. */
 void gw_listener_resume(struct gw_listener *l);
 /* Closes the sockets of those that are not kept (all: of all), and takes them from w's list; frees them in

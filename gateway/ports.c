@@ -2,6 +2,7 @@
 #include "ports.h"
 
 #include "listener.h"
+#include "service.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ static void close_port(struct gw_ports *ports, unsigned i)
 {
     for (unsigned w = 0; w < ports->workers; w++) {
         if (ports->port[i].fds[w] >= 0) {
+            if (!ports->port[i].given) {
+                gw_listener_shut(ports->port[i].fds[w]);
+            }
             (void)close(ports->port[i].fds[w]);
         }
     }
@@ -33,7 +37,12 @@ static bool open_port(struct gw_ports *ports, const struct gw_listener_conf *lc,
         return false;
     }
     struct gw_port *port = &ports->port[ports->num++];
+    int given = gw_service_socket(lc->name);
     port->addr = lc->addr;
+    port->given = given >= 0;
+    if (given >= 0) {
+        (void)close(given);
+    }
     port->fresh = true;
     port->used = true;
     for (unsigned w = 0; w < ports->workers; w++) {

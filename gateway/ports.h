@@ -2,7 +2,9 @@
  *
  * The supervisor binds, once, and keeps every socket open: a connection that comes
  * while its worker is being started again waits in the system's queue. With more
- * than one worker each place has one socket for each of them (SO_REUSEPORT). */
+ * than one worker each place has one socket for each of them (SO_REUSEPORT). A
+ * socket of ours is shut before it is closed, and closed here before workers hear
+ * of it: theirs is the last close, behind all that was in the queue. */
 #ifndef GW_PORTS_H
 #define GW_PORTS_H
 
@@ -10,6 +12,7 @@
 
 struct gw_port {
     struct sockaddr_storage addr;
+    bool given;       /* by the service manager, which goes on with it */
     bool fresh, used; /* opened for the configuration being tried; used by it */
     int fds[GW_MAX_WORKERS];
 };

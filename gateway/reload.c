@@ -177,6 +177,7 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
     unsigned added;
     unsigned removed;
 
+    gw_ports_settle(&sv->ports, &added, &removed); /* before workers hear of it: theirs is the last close */
     for (unsigned i = 0; i < sv->num_procs; i++) { /* keepers stand before the workers */
         struct gw_proc *p = &sv->procs[i];
         bool given = true;
@@ -189,7 +190,6 @@ static void hand_out(struct gw_supervisor *sv, const char *why)
             gw_child_owe(p);
         }
     }
-    gw_ports_settle(&sv->ports, &added, &removed);
     gw_log_setup(sv->snap->conf->log, sv->snap->conf->debug);
     gw_logs_renew(sv, sv->old[sv->num_old - 1]->conf);
     sv->settings.log = sv->snap->conf->log;

@@ -149,6 +149,7 @@ static void begin_drain(struct gw_worker *w, uint32_t spread)
     if (w->draining) {
         return;
     }
+    gw_listeners_take_rest(w); /* they are told goodbye, too */
     w->draining = true;
     w->spread_end = now + spread;
     w->drain_end = now + spread + w->conf->timeouts.drain;

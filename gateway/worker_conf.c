@@ -89,6 +89,9 @@ bool gw_worker_take_conf(struct gw_worker *w, struct gw_ipc_in *m)
         (void)gw_snapshot_drop(&snap);
         return false;
     }
+    if (old != NULL) {
+        gw_listeners_take_rest(w);
+    }
     w->snap = snap;
     w->conf = snap->conf;
     if (old != NULL) {

@@ -414,6 +414,23 @@ def drain_by_order(w, server):
     g.stop()
 
 
+@with_server
+def drain_hears_who_waits(w, server):
+    """Who has got a connection when the drain comes, and stands in the queue of a worker that is busy, is told goodbye, not cut."""
+    g = Setup(w, server, 'imap')
+    worker = g.pids('worker')[0]
+    os.kill(worker, signal.SIGSTOP)
+    waiting = [Line(g.port('imap')) for _ in range(200)]  # more than one turn takes
+    equal(g.ctl('drain', '1'), (0, 'draining\n'), 'drain')
+    os.kill(worker, signal.SIGCONT)
+    for c in waiting:
+        said = c.rest()
+        check(said.endswith(b'* BYE Server shutting down\r\n'), f'what one was told: {said}')
+        c.close()
+    equal(g.process.wait(20), 0, 'exit code')
+    g.stop()
+
+
 def nobody_to_talk_to(w):
     code, _, err = run([str(w.gateway_program), 'ctl', '--control', str(w.folder / 'absent'), 'status'])
     check(code == 2 and b'nobody answers' in err, f'{code} {err}')
@@ -432,5 +449,5 @@ def second_gateway_on_a_control_socket(w, server):
 
 CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, unix_backend_from_the_sandbox,
          crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
-         changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, drain_by_order, nobody_to_talk_to,
+         changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, drain_by_order, drain_hears_who_waits, nobody_to_talk_to,
          second_gateway_on_a_control_socket]

@@ -9,7 +9,7 @@ import time
 
 from cases_processes import Setup, subject
 from deaths import pid_of
-from load import Load
+from load import Load, Outcome, Session
 from support import Failure, check, equal, free_port, wait_for
 
 
@@ -133,7 +133,55 @@ def at_random(w, echo, rounds):
         return outcome
 
 
-ROWS = [('50 reloads under load', fifty), ('reload while a keeper is killed, six times', keeper_killed),
+class Knocker(threading.Thread):
+    """Comes again and again to a port that is there and not there: refused at the door, or served to the end; nothing between."""
+
+    def __init__(self, w, port):
+        super().__init__(daemon=True)
+        self.w, self.port, self.served, self.refused, self.lost, self.done = w, port, 0, 0, [], False
+        self.start()
+
+    def run(self):
+        while not self.done:
+            try:
+                session = Session(self.w, self.port)
+            except ConnectionError:  # also one that came in the very moment: its SYN was not answered
+                self.refused += 1
+                time.sleep(0.002)
+                continue
+            try:
+                session.open().echo(1000)
+                session.close()
+                self.served += 1
+            except (OSError, Failure) as e:
+                self.lost.append(repr(e))
+
+
+def come_and_go(w, echo):
+    """A listener is taken away and given back while its clients come: who has got a connection is served."""
+    with Setup(w, echo, 'imap', workers=2, program=w.gateway_program) as g:
+        second = free_port()
+        load, knockers = Load(w, g.port('imap'), 4, 2), []
+        for n in range(40):
+            g.schemes.pop('pop3', None)
+            extra = ''
+            if n % 2 == 0:
+                extra = f'listener second {{\n  listen = "imap://127.0.0.1:{second}"\n  backend = "127.0.0.1:{echo.port["imap"]}"\n  host = "mail.test"\n}}\n'
+            g.write(connect=3 + n, extra=extra)
+            code, text = g.ctl('reload')
+            equal(code, 0, f'reload {n}: {text}')
+            knockers = knockers or [Knocker(w, second) for _ in range(8)]
+            time.sleep(0.1)
+        for k in knockers:
+            k.done = True
+            k.join(60)
+        outcome = load.end()
+        check(all(k.served and k.refused for k in knockers), 'each was served, and refused at the door')
+        return outcome + Outcome(0, [x for k in knockers for x in k.lost], 0,
+                                 f'{sum(k.served for k in knockers)} served there, {sum(k.refused for k in knockers)} found the door closed')
+
+
+ROWS = [('50 reloads under load', fifty), ('a listener comes and goes, 20 times', come_and_go), ('reload while a keeper is killed, six times', keeper_killed),
         ('certificate replaced by a bad one, nine ways', bad_certificate),
         ('keepers and configurations at random, 20 rounds', lambda w, echo: at_random(w, echo, 20))]
 LONG = [('keepers and configurations at random, 200 rounds', lambda w, echo: at_random(w, echo, 200))]
