@@ -267,6 +267,11 @@ static enum hb_nntp_kind kind_of(struct hb_span verb, struct hb_span args)
     return HB_NNTP_OTHER;
 }
 
+bool hb_nntp_decides(uint8_t kind)
+{
+    return kind == HB_NNTP_POST || kind == HB_NNTP_IHAVE || kind == HB_NNTP_READER || kind == HB_NNTP_COMPRESS;
+}
+
 static bool one_message_id(struct hb_span args)
 {
     struct hb_span id = hb_word_loose(&args);
@@ -344,8 +349,7 @@ static enum hb_unit forward(struct hb_proto_session *s, struct hb_span line, str
         t->sasl_due = false;
         t->layered = !hb_mech_wraps_nothing(mech);
     }
-    t->reply_due =
-        kind == HB_NNTP_POST || kind == HB_NNTP_IHAVE || kind == HB_NNTP_READER || kind == HB_NNTP_COMPRESS;
+    t->reply_due = hb_nntp_decides((uint8_t)kind);
     hb_line_to_backend(s, line);
     return HB_UNIT_NEXT;
 }

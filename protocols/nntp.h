@@ -22,6 +22,8 @@ enum hb_nntp_kind {
 
 enum hb_unit hb_nntp_backend(struct hb_proto_session *s, struct hb_span *in);
 void hb_nntp_bye(struct hb_proto_session *s, enum hb_goodbye kind);
+/* What the client says behind such a command depends on its reply, and on no other. */
+bool hb_nntp_decides(uint8_t kind);
 /* An answer of ours would overtake the backend's, or stand in the middle of one. */
 bool hb_nntp_busy(const struct hb_proto_session *s);
 

@@ -209,7 +209,7 @@ static bool replied(struct hb_proto_session *s, uint8_t kind, unsigned code)
     struct hb_nntp_state *t = state(s);
     bool ok = code >= 200 && code < 300;
 
-    t->reply_due = false;
+    t->reply_due = t->reply_due && !hb_nntp_decides(kind);
     if (code == 481 && (kind == HB_NNTP_USER || kind == HB_NNTP_SASL)) { /* RFC 4643 2.3, 2.4 */
         hb_login_failed(s, hb_span(NULL, 0));
     }
