@@ -18,6 +18,7 @@ import mail_cells
 import mail_faults
 import mail_lines
 import mail_programs
+import mail_same
 import mail_servers
 import mail_tools
 import mail_trees
@@ -112,7 +113,8 @@ def self_check(world, rows, servers):
         taken |= set(s.ports)
     world.everything(jobs)
     world.everything([functools.partial(mail_address.try_faults, world, s, found, wrong) for s in servers if s.hears and not s.broken])
-    for fault in (*mail_faults.FAULTS, 'address'):
+    mail_same.try_faults(world, [s for s in servers if not s.broken], found, wrong)
+    for fault in (*mail_faults.FAULTS, 'address', 'same'):
         print(f'{fault}: {sum(n.startswith(fault + ":") for n in found)} cells are red, {sum(n.startswith(fault + ":") for n in wrong)} are not')
     print(f'{len(found)} passed, {len(wrong)} failed')
     return len(wrong) + (not found)
@@ -150,28 +152,31 @@ def main():
                 s.front(world)
         table = Table(servers, LEGS, 'p   s   t', '', 'leg to the server:')
         addresses = Table([s for s in servers if s.hears], mail_address.LEGS, 'p   s', "the client's address", 'leg to the server:')
+        same, same_rows = Table(servers, LEGS, 'p   s   t', 'as with no gateway', 'leg to the server:'), mail_same.rows({p for s in servers for p in s.ports})
         told_rows = mail_address.rows({p for s in addresses.peers for p in s.ports})
         table.progress = args.all and len(LEGS) * sum(r.proto in s.ports for r in rows for s in servers)
         world.everything([functools.partial(run_server, table, world, rows, s, args.all) for s in servers])
         if not args.client:
             world.everything([functools.partial(mail_address.run_server, addresses, world, told_rows, s, args.all) for s in addresses.peers])
+            world.everything([functools.partial(mail_same.run_server, same, world, same_rows, s, args.all) for s in servers])
         versions = [f'{x.name} {x.version()}' for x in [*servers, *used] if not x.broken]
     except KeyboardInterrupt:
         sys.exit('interrupted')
     finally:
         left = world.close()
     show(table, rows, servers)
-    if addresses.cells:
-        print()
-        addresses.show(told_rows)
-        addresses.explain()
+    for other, its_rows in ((addresses, told_rows), (same, same_rows)):
+        if other.cells:
+            print()
+            other.show(its_rows)
+            other.explain()
     if args.markdown:
         legs = [f'{front}, {leg}' for front in FRONTS for leg in LEGS]
         names = [NAMES[p] for p in PROTOCOLS]
         table.short('client', [c.name for c in used], names, lambda c: (c[0].client.name, NAMES[c[0].proto]))
         table.short('server', [s.name for s in servers], names, lambda c: (c[1].name, NAMES[c[0].proto]))
         table.short('server', [s.name for s in servers], legs, lambda c: (c[1].name, f'{c[0].front}, {c[2]}'))
-    marks = table.marks() + addresses.marks()
+    marks = table.marks() + addresses.marks() + same.marks()
     print('with ' + ', '.join(versions))
     print(f'{marks.count("n.a.")} cells are explained above' + (f', {marks.count("-")} are left to --all' if '-' in marks else ''))
     failed = marks.count('FAIL') + ending.told(left)

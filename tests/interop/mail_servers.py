@@ -23,6 +23,8 @@ class Server:
     group = 'local.test'  # where articles go
     logins = set()  # (protocol, leg) with a login where others have none
     implicit, no_implicit = {}, None  # ports with TLS from the first byte; why another protocol has none
+    silent = {}  # conversation of mail_talks.py: why there is no answer
+    slow = False  # whether a wrong password costs seconds
     hears = False  # whether it can be told whose connection it is
     proxied = {}  # ports where a PROXY header must come first
 
@@ -142,6 +144,12 @@ ssl = yes
 disable_plaintext_auth = no
 hostname = mail.test
 auth_username_format = %n
+auth_failure_delay = 0
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 protocols = imap pop3 lmtp sieve submission
 submission_relay_host = 127.0.0.1
 submission_relay_port = {world.relay_port}
@@ -194,6 +202,7 @@ smtpd_sasl_path = inet:127.0.0.1:{world.auth_port}
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_peername_lookup = no
 inet_protocols = all
+smtputf8_enable = yes
 mynetworks = 0.0.0.0/0 [::]/0
 ''', world.relay_port, [f'127.0.0.1:{behind} inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy',
                                 f'127.0.0.1:{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes'])

@@ -88,6 +88,7 @@ primary_hostname = backend.test
 qualify_domain = mail.test
 daemon_smtp_ports = {port} : {behind} : {wrapped}
 tls_on_connect_ports = {wrapped}
+dsn_advertise_hosts = *
 hosts_proxy = ${{if eq{{$received_port}}{{{behind}}}{{127.0.0.1}}}}
 local_interfaces = 127.0.0.1
 spool_directory = {self.folder}/spool
@@ -149,7 +150,7 @@ class Cyrus(Guest):
     it and wants a login. Its NNTP server (3.6.1, parse_groups()) walks an article's newsgroups with strtok(), and looks each of them
     up with strtok(), too: it goes on in memory that was freed, and may look up what it finds there for ever, with no
     gateway in between, too. With a name that reaches past what free() writes into its block it does not."""
-    no_implicit = 'lmtpd and timsieved have no TLS from the first byte'
+    slow, no_implicit = True, 'lmtpd and timsieved have no TLS from the first byte'
     logins, group = {('lmtp', 'starttls')}, 'local.test.whose.name.is.not.short'
     name, shown, user, uid = 'Cyrus', 'cyrus-imapd', 'cyrus', 64102
 
@@ -177,6 +178,7 @@ lmtp_downcase_rcpt: yes
 autocreate_quota: 0
 autocreate_post: yes
 sieve_maxscripts: 10000
+imapidlepoll: 1
 lmtp_admins: joe
 allownewnews: yes
 sasl_mech_list: PLAIN LOGIN
@@ -214,6 +216,8 @@ conversations: 0
 class Courier(Guest):
     """IMAP and POP3; users from userdb. Its library for changes of files starts gam_server, which stays for half a minute."""
     no_master = 'its PLAIN logs in who has the password, whoever the identity before it names (authsasl_plain() skips it)'
+    silent = {name: 'what its login process has read behind the login, the next one never sees' for name in ('pipelining', 'PIPELINING')}
+    slow = True
     name, shown, user, uid = 'Courier', 'courier-imap', 'courier', 64103
 
     def start(self, world):
@@ -243,7 +247,7 @@ class Courier(Guest):
                   'TLS_VERIFYPEER': 'NONE', 'MAILDIRPATH': 'Maildir', 'TLS_TRUSTCERTS': str(files['ca'])}
         caps = 'IMAP4rev1 UIDPLUS CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE'
         imap = {'IMAP_CAPABILITY': caps, 'IMAP_CAPABILITY_TLS': f'{caps} AUTH=PLAIN', 'IMAP_STARTTLS': 'YES', 'IMAP_TLS_REQUIRED': '0',
-                'IMAP_KEYWORDS': '1', 'IMAP_IDLE_TIMEOUT': '60', 'IMAP_EMPTYTRASH': 'Trash:7'}
+                'IMAP_KEYWORDS': '1', 'IMAP_IDLE_TIMEOUT': '2', 'IMAP_EMPTYTRASH': 'Trash:7'}
         pop3 = {'POP3AUTH': 'PLAIN', 'POP3AUTH_TLS': 'PLAIN', 'POP3_STARTTLS': 'YES', 'POP3_TLS_REQUIRED': '0'}
         lib = '/usr/lib/courier/courier'
         for proto, env, argv in (('imap', imap, [f'{lib}/imaplogin', '/usr/bin/imapd']),
