@@ -269,7 +269,8 @@ static enum hb_nntp_kind kind_of(struct hb_span verb, struct hb_span args)
 
 bool hb_nntp_decides(uint8_t kind)
 {
-    return kind == HB_NNTP_POST || kind == HB_NNTP_IHAVE || kind == HB_NNTP_READER || kind == HB_NNTP_COMPRESS;
+    return kind == HB_NNTP_POST || kind == HB_NNTP_IHAVE || kind == HB_NNTP_READER ||
+           kind == HB_NNTP_COMPRESS;
 }
 
 static bool one_message_id(struct hb_span args)
