@@ -107,13 +107,13 @@ static int run(int argc, char **argv)
     struct gw_problems problems = {0};
     struct gw_snapshot *snap = gw_snapshot_record(argc, argv, NULL, 1, &problems);
 
-    (void)fputs(problems.text, stderr);
     if (snap == NULL) {
+        (void)fputs(problems.text, stderr);
         return 2;
     }
     gw_log_setup(snap->conf->log, snap->conf->debug);
     gw_log_prepare();
-    return gw_run(argc, argv, snap);
+    return gw_run(argc, argv, snap, &problems);
 }
 
 static int check(int argc, char **argv)

@@ -259,12 +259,34 @@ void gw_reload_plan(struct gw_supervisor *sv)
     sv->names_due = sv->lifetime > 0 ? gw_now_ms() + UINT64_C(1000) * sv->lifetime : 0;
 }
 
+void gw_log_notices(const struct gw_problems *p)
+{
+    static const char kind[] = "warning: ";
+
+    for (const char *line = p->text; *line != 0; line += strcspn(line, "\n") + 1) {
+        if (strncmp(line, kind, sizeof kind - 1) == 0) {
+            const char *place = line + sizeof kind - 1;
+            const char *end = line + strcspn(line, "\n");
+            const char *colon = strstr(place, ": ");
+            const char *notice = colon != NULL && colon < end ? colon + 2 : end;
+            GW_LOG(GW_EV_CONFIG_NOTICE,
+                   GW_SPAN("place", hb_span(place, (size_t)((notice < end ? colon : end) - place))),
+                   GW_SPAN("notice", hb_span(notice, (size_t)(end - notice))));
+        }
+    }
+}
+
 void gw_reload_loaded(struct gw_supervisor *sv)
 {
     struct gw_problems problems = {0};
     const char *why = sv->loading.why;
+    uint32_t before = sv->snap->generation;
     struct gw_snapshot *next = gw_loader_take(&sv->loader, sv->generation + 1, &sv->in, &problems);
     bool good = next != NULL ? take_up(sv, next, why) : refuse(sv, why, problems.text);
+
+    if (sv->snap->generation != before) {
+        gw_log_notices(&problems);
+    }
 
     sv->loading.why = NULL;
     gw_reload_plan(sv);

@@ -270,7 +270,7 @@ static void keep_secret(void)
     free(secret);
 }
 
-int gw_run(int argc, char **argv, struct gw_snapshot *snap)
+int gw_run(int argc, char **argv, struct gw_snapshot *snap, const struct gw_problems *notices)
 {
     struct gw_supervisor *sv = calloc(1, sizeof *sv);
     sigset_t before;
@@ -300,6 +300,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap)
         gw_log_to(snap->conf->log_to, -1);
         gw_logs_tick(sv, sv->born);
     }
+    gw_log_notices(notices);
     raise_descriptor_limit();
     bool good = gw_ports_open(&sv->ports, snap->conf, why, sizeof why);
     if (!good) {

@@ -77,9 +77,9 @@ struct gw_supervisor {
     struct gw_ipc_in in;
 };
 
-/* Runs the gateway until it is told to stop. snap becomes its own. argv: the arguments of run. Returns the
- * exit code: 0, or 2 after a start error it reported. */
-int gw_run(int argc, char **argv, struct gw_snapshot *snap);
+/* Runs the gateway until it is told to stop. snap becomes its own. argv: the arguments of run; notices: what
+ * was said of them, to be logged. Returns the exit code: 0, or 2 after a start error it reported. */
+int gw_run(int argc, char **argv, struct gw_snapshot *snap, const struct gw_problems *notices);
 
 /* ---- between the files of the supervisor ---- */
 
@@ -114,6 +114,8 @@ void gw_reload(struct gw_supervisor *sv, bool config, const char *why);
 void gw_reload_loaded(struct gw_supervisor *sv);
 /* Names are looked up again when their lifetime is over. */
 void gw_reload_plan(struct gw_supervisor *sv);
+/* The warnings about a configuration that is in force now, an event each. */
+void gw_log_notices(const struct gw_problems *p);
 /* Brings a process that was just started what it needs. */
 bool gw_reload_give_conf(struct gw_supervisor *sv, struct gw_proc *worker);
 bool gw_reload_give_keys(struct gw_supervisor *sv, struct gw_proc *keeper);

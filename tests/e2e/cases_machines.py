@@ -190,12 +190,13 @@ def keepalived_takes_the_files(w):
 
 
 def balanced_configuration_is_one(w):
-    """What stands in the document for a machine behind HAProxy: check finds nothing but the words that it repeats."""
+    """What stands in the document for a machine behind HAProxy: check finds nothing but the words that it repeats, and that this
+    machine is not the one of the document."""
     conf = w.folder / 'behind-haproxy.conf'
     conf.write_text(document('behind-haproxy.conf') + f'certificate c {{\n  chain = "{w.certs}/ecdsa-p256.crt"\n  key = "{w.certs}/ecdsa-p256.key"\n}}\n')
     code, out, err = run([w.gateway_program, 'check', '--config', conf])
     warnings = [line for line in (out + err).decode().splitlines() if line.startswith('warning')]
-    check(code == 1 and len(warnings) == 1 and 'metrics can be read' in warnings[0], f'{code} {out}{err}')
+    check(code == 1 and len(warnings) == 2 and 'metrics can be read' in warnings[0] and 'does not have that address' in warnings[1], f'{code} {out}{err}')
 
 
 CASES = [two_machines, keepalived_moves_the_address, keepalived_takes_the_files, balanced_configuration_is_one]

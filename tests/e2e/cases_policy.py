@@ -117,7 +117,7 @@ def certificate_folder(w, server):
                                str(w.certs / 'ca.crt'), '-servername', name, *options], b'a LOGOUT\r\n', 20)
             check(f'CN = {want}'.encode() in out + err, f'{name} {options}: {out[:400]!r} {err[:300]!r}')
         text = g.log.read_text()
-        check('zz.old.test: certificate' in text and 'has expired' in text and 'left out' in text, text[:600])
+        check('zz.old.test","notice":"certificate' in text and 'has expired' in text and 'left out' in text, text[:600])
     for folder in ('mail.test', 'other.test'):
         shutil.rmtree(live / folder)
     with Gateway(w, listeners(server, 'imap', 'pop3', 'submission'), '--certificate-folder', live, certs=()) as g:

@@ -1,5 +1,6 @@
 """Processes: who holds keys, what a worker has given up, reload, drain, `hauberk ctl`. Deaths and reloads under load: ../faults."""
 import base64
+import json
 import os
 import pathlib
 import re
@@ -309,6 +310,33 @@ def reload_swaps_everything(w, server):
 
 
 @with_server
+def relaxations_are_logged(w, server):
+    """What makes things less safe is an event, with its place, at start and with each new configuration, wherever the log goes."""
+    def told(g):
+        return [(e['place'].rsplit(':', 1)[0].endswith('hauberk.conf'), e['notice']) for e in map(json.loads, g.events('config.notice'))]
+    word = (True, 'tls = optional: clients may go on without TLS: imap://127.0.0.1:')
+    with Setup(w, server, 'imap') as g:
+        equal(told(g), [], 'a safe configuration')
+        g.write(extra='defaults {\n  tls = "optional"\n}\n')
+        equal(g.ctl('reload')[0], 0, 'reload')
+        wait_for('the warning', lambda: told(g))
+        equal([(place, text[:len(word[1])]) for place, text in told(g)], [word], 'after a reload')
+        equal(g.ctl('reload')[0], 0, 'nothing has changed')
+        equal(len(told(g)), 1, 'nothing new')
+        g.certificate('soon')
+        wait_for('the new certificate', lambda: len(g.events('reload.done')) == 2 and len(told(g)) == 3)
+        check(any('expires in' in text for _, text in told(g)), told(g))
+        g.process.send_signal(signal.SIGTERM)
+        g.process.wait(20)
+        again = w.start([g.program, 'run', '--config', g.file, '--control', g.control, '--log', 'json'], g.log.name)
+        wait_port(g.port('imap'), again)
+        wait_for('the same at start', lambda: len(told(g)) == 5)
+        w.stop(again)
+        lines = g.log.read_text().splitlines()
+        equal([x for x in lines if not x.startswith('{')], [], 'lines of the log that are no events')
+
+
+@with_server
 def broken_reload_is_refused_whole(w, server):
     with Setup(w, server, 'imap') as g:
         first = subject(w, g.port('imap'))
@@ -448,6 +476,6 @@ def second_gateway_on_a_control_socket(w, server):
 
 
 CASES = [processes_have_given_up_what_they_can, workers_hold_no_private_key, unprivileged, unix_backend_from_the_sandbox,
-         crash_loop_is_held_back, reload_swaps_everything, broken_reload_is_refused_whole,
+         crash_loop_is_held_back, reload_swaps_everything, relaxations_are_logged, broken_reload_is_refused_whole,
          changed_files_are_picked_up, a_load_that_hangs_holds_nothing_up, tickets_survive_a_reload, drain_by_order, drain_hears_who_waits, nobody_to_talk_to,
          second_gateway_on_a_control_socket]
