@@ -79,6 +79,22 @@ def watchdog(tree):
     check(tree.show('MainPID') != pid, 'another process')
 
 
+def looked_at_while_it_runs(tree):
+    """check beside the service finds its ports its own, a server that took one by name, and disturbs nobody."""
+    fresh(tree)
+    there = session()
+    check(tree.sh(f'hauberk check --config {CONF}')[1].endswith(': good\n'), 'check beside the service')
+    text = tree.sh(f'cat {CONF}')[1]
+    try:
+        tree.write(CONF, text + 'listener other {\n  listen = "imap://127.0.0.1:1143"\n  backend = "127.0.0.1:1144"\n}\n')
+        code, out = tree.sh(f'hauberk check --config {CONF} 2>&1', check_code=False)
+        check(code == 1 and 'the port is taken by dovecot (process ' in out, out)
+    finally:
+        tree.write(CONF, text)
+    equal(there.noop()[0], 'OK', 'who was there is there')
+    there.logout()
+
+
 def killed_and_back(tree):
     """kill -9 of the first process: the others end with it, systemd starts it again."""
     fresh(tree)
@@ -177,6 +193,7 @@ def sockets_of_systemd(tree):
             'systemctl daemon-reload; systemctl enable --now hauberk-imap.socket')
     try:
         equal(tree.show('ActiveState'), 'inactive', 'before anybody came')
+        check(tree.sh(f'hauberk check --config {CONF}')[1].endswith(': good\n'), 'systemd has the port, for us')
         session().logout()
         equal(tree.show('ActiveState'), 'active', 'when somebody came')
         tree.sh('systemctl restart --no-block hauberk')
@@ -224,5 +241,5 @@ def without_root(tree):
         fresh(tree)
 
 
-CASES = [users_and_privileges, hardening_of_the_unit, watchdog, killed_and_back, reload_of_the_unit, renewed_by_certbot, stop_says_goodbye,
+CASES = [users_and_privileges, hardening_of_the_unit, watchdog, looked_at_while_it_runs, killed_and_back, reload_of_the_unit, renewed_by_certbot, stop_says_goodbye,
          lines_in_the_journal, sockets_of_systemd, without_root, upgrade]
