@@ -109,7 +109,16 @@ for file in ('words.def', 'globals.def'):
         if item and number and number[0] not in re.findall(r'\d+', item[0]):
             bad.append(f'hauberk.conf.5: the default of {name} is {otherwise}')
 
-if len(events) < 30 or len(metrics) < 15 or len(others) < 20 or len(schemes) < 15 or len(words) < 30 or len(probing) < 8 or len(timeouts) < 5 or len(own) < 5:
+# what the completion offers behind an option is what the manual has; what it does not offer it leaves to the user
+values = {word: set(v.removeprefix('Cm ').split(' | ')) for head, v in re.findall(r'^\.It Cm (.*?) No = (Cm .* \| .*)$', conf, re.M)
+          for word in head.split(' , ')}
+offers = {word[2:]: set(line.split()) for words_of, line in re.findall(r"^    (--[^)]*)\)\s+mapfile -t COMPREPLY < <\(compgen -W '([^']*)'", completion, re.M)
+          for word in words_of.split(' | ')}
+bad += [f'hauberk.bash offers for --{w} {sorted(offers[w])}, and the manual has {sorted(values.get(w, set()))}'
+        for w in sorted(offers) if offers[w] != values.get(w, set())]
+bad += [f'hauberk.bash offers nothing for --{w}' for w in sorted(set(values) & options - set(offers)) if values[w] != {'true', 'false'}]
+
+if len(offers) < 15 or len(events) < 30 or len(metrics) < 15 or len(others) < 20 or len(schemes) < 15 or len(words) < 30 or len(probing) < 8 or len(timeouts) < 5 or len(own) < 5:
     bad.append('the lists of words were not found')
 if shutil.which('mandoc') is None:
     print('mandoc is not installed: the form of the manuals is not looked at')

@@ -1,6 +1,7 @@
 """The command itself: help, errors at start, check, the example configuration."""
 import os
 import pathlib
+import re
 import shutil
 import socket
 
@@ -269,9 +270,71 @@ def example_configuration(w, server):
     equal(process.returncode, 0, 'exit code')
 
 
+def manual_items():
+    """hauberk.conf(5)'s items that have values to choose from, or a number: [(word, values, text)]"""
+    page = (ROOT / 'docs/man/hauberk.conf.5').read_text()
+    for head, text in re.findall(r'^\.It Cm (.*)\n((?:(?!\.It |\.El).*\n)*)', page, re.M):
+        words, _, values = head.partition(' No = ')
+        for word in re.split(r' , ', words):
+            yield word, values.removeprefix('Cm ').split(' | ') if values.startswith('Cm ') and '|' in values else None, text
+
+
+def manual_has_every_value(w):
+    """A value that is none makes check say which there are, and between which numbers: those of hauberk.conf(5), no others."""
+    conf, seen = w.folder / 'values.conf', {}
+    given = 'certificate c {{ chain = "{0}.crt" key = "{0}.key" }}\n'.format(w.certs / 'ecdsa-p256')
+    top = re.findall(r'^GP?\(\w+,\s*"([a-z-]+)"', (ROOT / 'gateway/globals.def').read_text(), re.M)
+    times = re.findall(r'^T\(\w+,\s*"([a-z-]+)"', (ROOT / 'gateway/timeouts.def').read_text(), re.M)
+    for word, values, text in manual_items():
+        if values == ['true', 'false'] or word in ('listen', 'backend', 'chain', 'key', 'staple', 'servers', 'certificates', 'balance', 'health-check'):
+            continue
+        inside = f'listener imap {{ listen = "imap://127.0.0.1:1" backend = "imaps://127.0.0.1:9" host = "mail.test" {{}} }}\n'
+        line, block = f'{word} = "no-such-value"', ''
+        if word in times:
+            block, line = f'timeouts {{ {word} = 4000000 }}\n', ''
+        conf.write_text((f'{line}\n' if word in top else '') + given + block + inside.replace('{}', '' if word in top else line))
+        code, _, err = said(w, 'check', '--config', conf)
+        one = re.search(rf'{word} (?:is|takes) ([a-z0-9., -]+?)(?:, or one of these.*)?[,;] not: ', err)
+        listed = one and 'number' not in one[1] and re.split(r' or |, ', one[1])
+        if values:
+            check(code == 2 and listed, f'{word}: {err}')
+            equal(sorted(values), sorted(listed), f'{word}: the values in the manual, and in the program')
+            seen[word] = values
+        between = re.search(r'from (\d+) to (\d+)', err)
+        if between:
+            told = re.findall(r'\b(\d+) to (\d+)\b', text)
+            check(not told or between.groups() in told, f'{word}: {between[0]}, and the manual says {told}')
+    check(len(seen) >= 18, f'words with values: {sorted(seen)}')
+
+
+def examples_of_the_manuals(w):
+    """What hauberk(8) and hauberk.conf(5) show is what check and explain take, but for the machine's own names."""
+    folder = w.folder / 'manuals'
+    live = folder / 'live/mail.example.org'
+    live.mkdir(parents=True)
+    for name, other in (('fullchain.pem', 'crt'), ('privkey.pem', 'key')):
+        (live / name).write_bytes((w.certs / f'ecdsa-p256.{other}').read_bytes())
+        (live / name).chmod(0o600)
+    ours = [('/etc/letsencrypt/live', folder / 'live'), ('/etc/hauberk/hauberk.conf', folder / 'hauberk.conf'), ('--host mail.example.org', '--host mail.test'),
+            ('host = "mail.example.org"', 'host = "mail.test"'), ('0.0.0.0:143', f'127.0.0.1:{free_port()}')]
+
+    def literal(page):
+        text = (ROOT / 'docs/man' / page).read_text()
+        for old, new in ours:
+            text = text.replace(old, str(new))
+        return re.findall(r'^\.Bd -literal.*\n((?:.*\n)*?)\.Ed', text, re.M)
+    (folder / 'hauberk.conf').write_text(literal('hauberk.conf.5')[0])
+    commands = ''.join(literal('hauberk.8')).replace('\\e\n', '').splitlines()
+    equal(len(commands), 4, 'commands')
+    for command in commands:
+        argv = command.split()
+        equal(argv[0], 'hauberk', 'the program')
+        code, out, err = said(w, *(['check', *argv[2:]] if argv[1] == 'run' else argv[1:]))
+        check(code == 0 and err == '', f'{command}: {code} {out}{err}')
+
+
 def installed_help_matches_the_readme(w):
     """Every option that the README or the example shows exists."""
-    import re
     text = (ROOT / 'README.md').read_text()
     _, out, _ = said(w, 'run', '--help')
     for option in set(re.findall(r'(?<=[ `])--(?:listen|backend|cert|key|tls|profile|workers|log|config|host)\b', text)):
@@ -280,4 +343,4 @@ def installed_help_matches_the_readme(w):
 
 CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, mistakes_of_a_tired_admin, places_that_are_taken, explain_says_who_said_it,
          simulate_says_what_clients_read, example_configuration,
-         installed_help_matches_the_readme]
+         manual_has_every_value, examples_of_the_manuals, installed_help_matches_the_readme]
