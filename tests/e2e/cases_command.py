@@ -307,6 +307,33 @@ def manual_has_every_value(w):
     check(len(seen) >= 18, f'words with values: {sorted(seen)}')
 
 
+def every_relaxation_has_its_warning(w):
+    """Each word that hauberk.conf(5) marks as a relaxation, said, makes check end with 1 and name it; said as it is by default, with 0."""
+    conf, tls = w.folder / 'relaxed.conf', 'imaps://127.0.0.1:9'
+    for name in ('crt', 'key'):
+        shutil.copy(w.certs / f'ecdsa-p256.{name}', w.folder / f'relaxed.{name}')
+    (w.folder / 'relaxed.key').chmod(0o600)
+    everybody = ('"0.0.0.0/0"', '"192.0.2.1,::/0"')
+    rows = [('tls', ('optional', 'observe', 'warn'), 'required', {}), ('plaintext-auth', ('true',), 'false', {}), ('profile', ('legacy',), 'modern', {}),
+            ('client-verify', ('none',), 'chain', {'more': f'client-auth = require client-ca = "{w.certs}/ca.crt"'}),
+            ('accept-proxy', everybody, '"192.0.2.0/24"', {}), ('trusted-network', ('true',), 'false', {'backend': '192.0.2.1:143', 'else': '127.0.0.1:9'}),
+            ('backend-verify', ('none', 'chain'), 'full', {'backend': tls}), ('backend-profile', ('legacy', 'antique'), 'modern', {'backend': tls}),
+            ('keys', ('worker',), 'keeper', {'top': True}), ('sandbox', ('off',), 'on', {'top': True}), ('limit-exempt', everybody, '"192.0.2.7"', {'top': True})]
+    rows += [(name, ('0',), '100', {'top': True}) for name in ('connections-per-address', 'connections-per-network', 'handshakes-per-network',
+                                                               'handshakes-at-once', 'failed-logins-per-address', 'tarpit')]
+    for word, relaxed, safe, how in rows:
+        for value in (*relaxed, safe):
+            line, top = f'{word} = {value}', how.get('top')
+            backend = how.get('backend', '127.0.0.1:9') if value != safe else how.get('else', how.get('backend', '127.0.0.1:9'))
+            conf.write_text((f'{line}\n' if top else '') + f'certificate c {{ chain = "{w.folder}/relaxed.crt" key = "{w.folder}/relaxed.key" }}\n'
+                            f'listener imap {{ listen = "imap://127.0.0.1:{free_port()}" backend = "{backend}" host = "mail.test" {how.get("more", "")} {"" if top else line} }}\n')
+            code, out, err = said(w, 'check', '--config', conf)
+            check((code, word in err) == ((1, True) if value != safe else (0, False)), f'{line}: {code} {out}{err}')
+    marked = {x for x, _, text in manual_items() if re.search(r'\bEm [Rr]elaxation', text)}
+    marked |= {x for x in ('connections-per-network', 'handshakes-per-network', 'handshakes-at-once', 'failed-logins-per-address', 'tarpit')}  # "this and the following"
+    equal({word for word, *_ in rows} ^ marked, set(), 'words that are marked, and those that are tried')
+
+
 def examples_of_the_manuals(w):
     """What hauberk(8) and hauberk.conf(5) show is what check and explain take, but for the machine's own names."""
     folder = w.folder / 'manuals'
@@ -343,4 +370,4 @@ def installed_help_matches_the_readme(w):
 
 CASES = [help_fits_a_screen, errors_at_start_are_one_line, check_names_file_and_line, check_says_how_good, mistakes_of_a_tired_admin, places_that_are_taken, explain_says_who_said_it,
          simulate_says_what_clients_read, example_configuration,
-         manual_has_every_value, examples_of_the_manuals, installed_help_matches_the_readme]
+         manual_has_every_value, every_relaxation_has_its_warning, examples_of_the_manuals, installed_help_matches_the_readme]
