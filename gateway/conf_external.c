@@ -94,6 +94,8 @@ void gw_conf_external(const struct gw_draft_listener *dl, struct gw_listener_con
         why = "external = xclient is for smtp and submission";
     } else if (external == HB_EXTERNAL_PASS && lc->client_address != GW_TELL_PROXY2) {
         why = "external = proxy needs client-address = proxy-v2: it tells the backend of the certificate";
+    } else if (external == HB_EXTERNAL_PASS && dl->backend_cert != NULL) {
+        why = "external = proxy with backend-cert: Dovecot would log everybody in as whom that one names";
     }
     if (why != NULL) {
         gw_problem(p, GW_AT(dl, external), why, dl->listen);
@@ -102,5 +104,10 @@ void gw_conf_external(const struct gw_draft_listener *dl, struct gw_listener_con
     lc->proto_settings.external = external;
     if (external == HB_EXTERNAL_MASTER) {
         load_master(dl, lc, p);
+    } else if (external == HB_EXTERNAL_PASS && lc->backend_link != HB_PEER_CLEAR) {
+        gw_notice(
+            p, GW_AT(dl, external),
+            "Dovecot asks the TLS of its link for a certificate, not the PROXY header: it refuses EXTERNAL",
+            dl->listen);
     }
 }

@@ -117,7 +117,7 @@ smtpd_sasl_security_options = noanonymous''')
 def external_by_the_backend(w):
     """external = proxy: Dovecot hears of the certificate in the PROXY header, and its own EXTERNAL passes."""
     port = free_port()
-    dovecot = Dovecot(w, 'dovecot-external', mechanisms='plain login external', extra=f'''
+    dovecot = Dovecot(w, 'dovecot-external', tls=True, mechanisms='plain login external', extra=f'''
 haproxy_trusted_networks = 127.0.0.0/8
 auth_ssl_username_from_cert = yes
 auth_verbose = yes
@@ -142,6 +142,13 @@ service imap-login {{
         c = upgrade(w, g.port('imap'), 'imap')
         check('EXTERNAL' not in mechanisms(c, 'imap'), 'listed without a certificate')
         c.close()
+    with Gateway(w, [('imap', f'imap+starttls://127.0.0.1:{port}')], *trust(w), '--external', 'proxy', '--client-address', 'proxy-v2',
+                 *ask_for_certificates(w)) as g:  # Dovecot asks the TLS of the link for the name: nobody, then
+        c = upgrade(w, g.port('imap'), 'imap', with_certificate(w))
+        c.send('a AUTHENTICATE EXTERNAL =\r\n')
+        check(c.line().startswith('a NO'), f'behind STARTTLS: {c.transcript}')
+        c.close()
+        check('it refuses EXTERNAL' in g.log.read_text(), 'an operator is not warned')
     w.stop(dovecot.process)
 
 
@@ -208,7 +215,9 @@ def external_settings_that_are_wrong(w):
             ('imap', ['--external', 'plain-master', *ask], 'needs external-user'),
             ('imap', [*MASTER, '--external-password-file', bad, *ask], 'one line'),
             ('imap', [*MASTER, '--external-password-file', '/nowhere', *ask], '/nowhere'),
-            ('imap', ['--external', 'proxy', *ask], 'proxy-v2'), ('lmtp', ['--external', 'xclient', *ask], 'for smtp and submission'),
+            ('imap', ['--external', 'proxy', *ask], 'proxy-v2'),
+            ('imap', ['--external', 'proxy', '--client-address', 'proxy-v2', '--backend-cert', w.certs / 'client.crt', '--backend-key',
+                      w.certs / 'client.key', *ask], 'as whom that one names'), ('lmtp', ['--external', 'xclient', *ask], 'for smtp and submission'),
             ('http', [*MASTER, '--external-password-file', good, *ask], 'no SASL'),
             ('imap', ['--external', 'perhaps', *ask], 'external'), ('imap', ['--client-identity', 'shoe-size', *ask], 'client-identity')]
     for scheme, options, want in rows:
