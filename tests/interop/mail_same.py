@@ -15,6 +15,7 @@ from mail_cells import LEGS, NAMES, PASSWORD, USER
 from mail_talks import AUTH, TALKS
 from support import Line, upgrade
 
+TIMEOUT = 25
 PLAIN, WRONG = (base64.b64encode(f'\0{USER}\0{x}'.encode()).decode() for x in (PASSWORD, 'wrong'))
 FAILED = re.compile(r'\S+ (NO|BAD)\b|-ERR|NO\b|BYE|[45]\d\d ')
 NEW = [  # what differs from one session to the next
@@ -114,7 +115,7 @@ def direct(world, server, proto, leg):
 
 
 def talk(server, proto, c, text):
-    c.sock.settimeout(25)
+    c.sock.settimeout(TIMEOUT)
     try:
         if proto in ('smtp', 'submission', 'lmtp'):
             c.send(('LHLO' if proto == 'lmtp' else 'EHLO') + ' client.test\r\n')
@@ -179,7 +180,7 @@ def try_faults(world, servers, found, wrong):
         for server, other in zip(speak, speak[1:] + speak[:1]):
             name = f'same: {row.name}, {server.name} ({other.name})'
             try:
-                if row.talk in server.silent:
+                if (row.talk, 'starttls') in server.silent:
                     continue
                 compare(world, server, row, 'starttls', other.gateway('starttls', 'starttls').port(row.proto))
                 wrong.append(name)
@@ -208,8 +209,8 @@ def run_server(table, world, all_rows, server, everything):
             mark, why = 'FAIL' if everything else 'n.a.', server.broken
         elif leg == 'implicit' and row.proto not in server.implicit:
             mark, why = 'n.a.', server.no_implicit
-        elif row.talk in server.silent:
-            mark, why = 'n.a.', server.silent[row.talk]
+        elif (row.talk, leg) in server.silent:
+            mark, why = 'n.a.', server.silent[row.talk, leg]
         elif not everything and (leg != 'starttls' or (server.slow and row.talk.endswith('wrong'))):
             mark = '-'
         else:
