@@ -1,12 +1,13 @@
-/* legacy.h: hashes and ciphers of profiles `legacy` and `antique`, apart from everything else so that nothing else can
- * use them by accident. */
+/* legacy.h: hashes and ciphers of profiles `legacy` and `antique`, apart from everything else so that nothing
+ * else can use them by accident. */
 #ifndef HB_CRYPTO_LEGACY_H
 #define HB_CRYPTO_LEGACY_H
 
 #include "crypto.h"
 
 extern const struct hb_hash hb_md5;
-/* MD5 and SHA-1 over the same bytes, 36 bytes behind one another: transcripts and signatures before TLS 1.2. */
+/* MD5 and SHA-1 over the same bytes, 36 bytes behind one another: transcripts and signatures before TLS 1.2.
+ */
 extern const struct hb_hash hb_md5sha1;
 
 /* CBC, or a stream cipher (block is 0). The context is keyed for one direction and keeps a stream's state. */
@@ -22,7 +23,8 @@ struct hb_block_cipher {
 extern const struct hb_block_cipher hb_aes128_cbc, hb_aes256_cbc;
 extern const struct hb_block_cipher hb_3des_cbc, hb_rc4; /* antique */
 
-/* How TLS before 1.2 signs: RSA over MD5 and SHA-1 without a DigestInfo, ECDSA over SHA-1 (T12-06). NULL: other keys. */
+/* How TLS before 1.2 signs: RSA over MD5 and SHA-1 without a DigestInfo, ECDSA over SHA-1 (T12-06). NULL:
+ * other keys. */
 const struct hb_sigalg *hb_sigalg_before12(enum hb_key_kind kind);
 
 #endif

@@ -24,8 +24,8 @@ void hb_ec_point_write(const struct hb_ec_curve *curve, const struct ecc_point *
 /* Writes the low len bytes of z (which fits), big-endian with leading zeros. */
 void hb_mpz_write(const mpz_t z, uint8_t *dst, size_t len);
 void hb_mpz_read(mpz_t z, struct hb_span bytes);
-/* A scalar as coord_len bytes, big-endian, and back, without a branch on its value: mpz drops leading zeros. The
- * caller has made sure that what is read lies between 0 and the order. */
+/* A scalar as coord_len bytes, big-endian, and back, without a branch on its value: mpz drops leading zeros.
+ * The caller has made sure that what is read lies between 0 and the order. */
 void hb_ec_scalar_write(const struct hb_ec_curve *curve, const struct ecc_scalar *k, uint8_t *dst);
 void hb_ec_scalar_read(const struct hb_ec_curve *curve, const uint8_t *bytes, struct ecc_scalar *k);
 /* Makes GMP wipe what it frees: once, before any secret reaches it (CT-06). */

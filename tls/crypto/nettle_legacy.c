@@ -76,11 +76,13 @@ const struct hb_hash hb_md5sha1 = {"MD5+SHA-1", 36, 64, NULL, both_start, both_a
     }                                                                                                        \
     static void aes##bits##_enc(union hb_aead_ctx *c, uint8_t *iv, uint8_t *p, size_t len)                   \
     {                                                                                                        \
-        nettle_cbc_encrypt(c, (nettle_cipher_func *)nettle_aes##bits##_encrypt, AES_BLOCK_SIZE, iv, len, p, p); \
+        nettle_cbc_encrypt(c, (nettle_cipher_func *)nettle_aes##bits##_encrypt, AES_BLOCK_SIZE, iv, len, p,  \
+                           p);                                                                               \
     }                                                                                                        \
     static void aes##bits##_dec(union hb_aead_ctx *c, uint8_t *iv, uint8_t *p, size_t len)                   \
     {                                                                                                        \
-        nettle_cbc_decrypt(c, (nettle_cipher_func *)nettle_aes##bits##_decrypt, AES_BLOCK_SIZE, iv, len, p, p); \
+        nettle_cbc_decrypt(c, (nettle_cipher_func *)nettle_aes##bits##_decrypt, AES_BLOCK_SIZE, iv, len, p,  \
+                           p);                                                                               \
     }
 
 AES_GLUE(128)
@@ -123,7 +125,8 @@ const struct hb_block_cipher hb_rc4        = {"RC4",         16,  0, rc4_key,   
 
 /* ---- signatures ---- */
 
-static const struct hb_sigalg rsa_md5sha1 = {"rsa_pkcs1_md5_sha1", 0xff01, HB_KEY_RSA, HB_PAD_PKCS1, &hb_md5sha1, false};
+static const struct hb_sigalg rsa_md5sha1 = {"rsa_pkcs1_md5_sha1", 0xff01,      HB_KEY_RSA,
+                                             HB_PAD_PKCS1,         &hb_md5sha1, false};
 static const struct hb_sigalg ecdsa_sha1 = {"ecdsa_sha1", 0x0203, HB_KEY_P256, HB_PAD_NONE, &hb_sha1, false};
 
 const struct hb_sigalg *hb_sigalg_before12(enum hb_key_kind kind)

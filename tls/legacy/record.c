@@ -3,12 +3,14 @@
  *   CBC           [IV 1.1+] | E(content | MAC | padding | padding length)
  *   CBC with EtM  [IV 1.1+] | E(content | padding | padding length) | MAC
  *   stream        E(content | MAC)
- *   MAC input     seq u64 | type | version | length u16 | content   (EtM: IV and ciphertext instead of content)
+ *   MAC input     seq u64 | type | version | length u16 | content   (EtM: IV and ciphertext instead of
+ * content)
  *
- * Constant time (CT-04, Lucky Thirteen): where the content ends is a secret until the MAC has been checked. So the inner
- * hash is finished for every end the padding could mean - at most 256, a number that depends on the record's length
- * alone - and the one that counts is picked with masks, together with the MAC that stands behind it. One error, one
- * time, whatever was wrong. That costs some forty microseconds a record, and only where nothing better was offered. */
+ * Constant time (CT-04, Lucky Thirteen): where the content ends is a secret until the MAC has been checked.
+ * So the inner hash is finished for every end the padding could mean - at most 256, a number that depends on
+ * the record's length alone - and the one that counts is picked with masks, together with the MAC that stands
+ * behind it. One error, one time, whatever was wrong. That costs some forty microseconds a record, and only
+ * where nothing better was offered. */
 #include "record.h"
 
 #include <hb/builder.h>
@@ -36,8 +38,9 @@ const struct hb_legacy_kind hb_legacy_3des_sha1 = {&hb_3des_cbc, &hb_sha1};
 const struct hb_legacy_kind hb_legacy_rc4_sha1 = {&hb_rc4, &hb_sha1};
 const struct hb_legacy_kind hb_legacy_rc4_md5 = {&hb_rc4, &hb_md5};
 
-struct hb_legacy_dir *hb_legacy_new(const struct hb_env *env, const struct hb_legacy_kind *kind, uint16_t version, bool etm,
-                                    bool encrypts, const uint8_t *mac_key, const uint8_t *key, const uint8_t *iv)
+struct hb_legacy_dir *hb_legacy_new(const struct hb_env *env, const struct hb_legacy_kind *kind,
+                                    uint16_t version, bool etm, bool encrypts, const uint8_t *mac_key,
+                                    const uint8_t *key, const uint8_t *iv)
 {
     struct hb_legacy_dir *d = env->alloc(env->ctx, sizeof *d);
 
@@ -89,7 +92,8 @@ static void mac_header(const struct hb_legacy_dir *d, uint64_t seq, uint8_t type
     hb_bld_u16(&b, (uint16_t)len);
 }
 
-static void mac_of(const struct hb_legacy_dir *d, uint64_t seq, uint8_t type, struct hb_span bytes, uint8_t *dst)
+static void mac_of(const struct hb_legacy_dir *d, uint64_t seq, uint8_t type, struct hb_span bytes,
+                   uint8_t *dst)
 {
     uint8_t header[13];
     const struct hb_span parts[] = {hb_span(header, sizeof header), bytes};
@@ -112,7 +116,8 @@ static uint32_t equal(uint32_t a, uint32_t b)
     return 0u - (((x | (0u - x)) >> 31) ^ 1);
 }
 
-/* The padding of p[0..len): *padding gets its length without the length byte, or 0 with a zero mask as the result. */
+/* The padding of p[0..len): *padding gets its length without the length byte, or 0 with a zero mask as the
+ * result. */
 static uint32_t check_padding(const uint8_t *p, size_t len, size_t mac_len, uint32_t *padding)
 {
     uint32_t pad = p[len - 1];
@@ -127,10 +132,10 @@ static uint32_t check_padding(const uint8_t *p, size_t len, size_t mac_len, uint
     return good;
 }
 
-/* The inner hash of HMAC over header and content, for the one content length that padding means; and the MAC that stands
- * behind that content. len: of the decrypted fragment. */
-static void pick(const struct hb_legacy_dir *d, uint64_t seq, uint8_t type, const uint8_t *p, size_t len, uint32_t padding,
-                 uint8_t *inner, uint8_t *received)
+/* The inner hash of HMAC over header and content, for the one content length that padding means; and the MAC
+ * that stands behind that content. len: of the decrypted fragment. */
+static void pick(const struct hb_legacy_dir *d, uint64_t seq, uint8_t type, const uint8_t *p, size_t len,
+                 uint32_t padding, uint8_t *inner, uint8_t *received)
 {
     const struct hb_hash *hash = d->kind->mac;
     size_t mac_len = hash->len;
@@ -245,7 +250,8 @@ enum hb_code hb_legacy_open(struct hb_legacy_dir *d, uint64_t seq, uint8_t type,
         return len < mac_len ? HB_E_TLS_BAD_RECORD_MAC : open_stream(d, seq, type, body, len, plain);
     }
     size_t encrypted = d->etm ? len - mac_len : len;
-    if (len < head + mac_len + 1 || (encrypted - head) % cipher->block != 0 || encrypted < head + cipher->block) {
+    if (len < head + mac_len + 1 || (encrypted - head) % cipher->block != 0 ||
+        encrypted < head + cipher->block) {
         return HB_E_TLS_BAD_RECORD_MAC;
     }
     if (d->etm) {

@@ -50,10 +50,4 @@ struct hb_cert_names hb_cert_names(const struct hb_cert *cert);
 /* The next name, borrowed from the certificate; empty at the end. */
 struct hb_span hb_cert_next_name(struct hb_cert_names *names);
 
-/* AlgorithmIdentifier of a key: its kind, from SubjectPublicKeyInfo or PKCS#8. false: not one we know. */
-bool hb_key_algorithm(struct hb_cur *c, enum hb_key_kind *kind);
-/* The scheme a signature's AlgorithmIdentifier names: its OID, and a cursor at its parameters. NULL: not
- * accepted. */
-const struct hb_sigalg *hb_cert_signature_scheme(struct hb_span oid, struct hb_cur params);
-
 #endif

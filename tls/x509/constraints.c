@@ -37,7 +37,7 @@ static bool email_in(struct hb_span name, struct hb_span base)
 
 static bool ip_in(struct hb_span address, struct hb_span base)
 {
-    if (address.len == 0 || base.len != 2 * address.len) {
+    if (address.p == NULL || base.p == NULL || address.len == 0 || base.len != 2 * address.len) {
         return false;
     }
     for (size_t i = 0; i < address.len; i++) {

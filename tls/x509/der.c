@@ -174,3 +174,8 @@ uint64_t hb_der_time(struct hb_cur *c)
     }
     return days(year, month, day) * 86400u + (uint64_t)hour * 3600u + (uint64_t)minute * 60u + second;
 }
+
+bool hb_oid_is(struct hb_span oid, const char *bytes, size_t len)
+{
+    return oid.len == len && memcmp(oid.p, bytes, len) == 0;
+}

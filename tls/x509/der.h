@@ -41,6 +41,8 @@ struct hb_span hb_der_unsigned(struct hb_cur *c);
 /* BIT STRING without unused bits: its bytes. */
 struct hb_span hb_der_bits(struct hb_cur *c);
 struct hb_span hb_der_oid(struct hb_cur *c);
+/* Whether this is what an OID holds. */
+bool hb_oid_is(struct hb_span oid, const char *bytes, size_t len);
 /* BOOLEAN, 00 or FF only. */
 bool hb_der_bool(struct hb_cur *c);
 /* UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 allows them: seconds since 1970. */

@@ -2,6 +2,7 @@
  * The decoded DER lives in one block from the environment, wiped when it goes back. */
 #include "key.h"
 
+#include "algorithm.h"
 #include "cert.h"
 #include "der.h"
 #include "pem.h"

@@ -4,6 +4,7 @@
  * may be left out only for a response that is our own (hb_ocsp_window). */
 #include "ocsp.h"
 
+#include "algorithm.h"
 #include "der.h"
 #include "path.h"
 

@@ -32,7 +32,8 @@ static void must(int rc, const char *what)
 static void start(void)
 {
     must((int)psa_crypto_init(), "psa");
-    mbedtls_ssl_protocol_version v = strcmp(word("version"), "1.3") == 0 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
+    mbedtls_ssl_protocol_version v =
+        strcmp(word("version"), "1.3") == 0 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
     mbedtls_ssl_conf_min_tls_version(&conf, v);
     mbedtls_ssl_conf_max_tls_version(&conf, v);
 #if defined(MBEDTLS_SSL_SESSION_TICKETS) && MBEDTLS_VERSION_NUMBER >= 0x03060100
@@ -51,7 +52,8 @@ static void set_group(const char *name)
     static const struct {
         const char *name;
         uint16_t id;
-    } known[] = {{"x25519", 0x1d}, {"secp256r1", 0x17}, {"secp384r1", 0x18}, {"secp521r1", 0x19}, {"x448", 0x1e}, {"ffdhe2048", 0x100}};
+    } known[] = {{"x25519", 0x1d},    {"secp256r1", 0x17}, {"secp384r1", 0x18},
+                 {"secp521r1", 0x19}, {"x448", 0x1e},      {"ffdhe2048", 0x100}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(name, known[i].name) == 0) {
@@ -131,12 +133,14 @@ static void configure(bool server)
     must(mbedtls_ctr_drbg_seed(&rng, mbedtls_entropy_func, &entropy, NULL, 0), "seed");
     mbedtls_ssl_config_init(&conf);
     must(mbedtls_ssl_config_defaults(&conf, server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
-                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT), "defaults");
+                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT),
+         "defaults");
     mbedtls_ssl_conf_rng(&conf, mbedtls_ctr_drbg_random, &rng);
     start();
     must(mbedtls_x509_crt_parse_file(&ca, word("ca")), "ca");
     mbedtls_ssl_conf_ca_chain(&conf, &ca, NULL);
-    mbedtls_ssl_conf_authmode(&conf, !server || word("clientauth") ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+    mbedtls_ssl_conf_authmode(&conf, !server || word("clientauth") ? MBEDTLS_SSL_VERIFY_REQUIRED
+                                                                   : MBEDTLS_SSL_VERIFY_NONE);
     if (word("cert") != NULL) {
         must(mbedtls_x509_crt_parse_file(&own, word("cert")), "cert");
         must(parse_key(word("key")), "key");
@@ -154,16 +158,22 @@ static void configure(bool server)
     }
     if (word("psk") != NULL) {
         size_t len = unhex(word("psk"), psk);
-        must(mbedtls_ssl_conf_psk(&conf, psk, len, (const unsigned char *)word("identity"), strlen(word("identity"))), "psk");
+        must(mbedtls_ssl_conf_psk(&conf, psk, len, (const unsigned char *)word("identity"),
+                                  strlen(word("identity"))),
+             "psk");
     }
     if (server) {
         static const unsigned char p[] = MBEDTLS_DHM_RFC7919_FFDHE2048_P_BIN;
         static const unsigned char g[] = MBEDTLS_DHM_RFC7919_FFDHE2048_G_BIN;
 
-        must(mbedtls_ssl_conf_dh_param_bin(&conf, p, sizeof p, g, sizeof g), "dh"); /* its own is none of RFC 7919 */
+        must(mbedtls_ssl_conf_dh_param_bin(&conf, p, sizeof p, g, sizeof g),
+             "dh"); /* its own is none of RFC 7919 */
         mbedtls_ssl_ticket_init(&tickets);
-        must(mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &rng, MBEDTLS_CIPHER_AES_256_GCM, 86400), "tickets");
-        mbedtls_ssl_conf_session_tickets_cb(&conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &tickets);
+        must(mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, &rng, MBEDTLS_CIPHER_AES_256_GCM,
+                                      86400),
+             "tickets");
+        mbedtls_ssl_conf_session_tickets_cb(&conf, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
+                                            &tickets);
     }
 }
 

@@ -33,7 +33,6 @@ static const char *word(const char *key)
     return NULL;
 }
 
-
 static void die(const char *what, int code)
 {
     (void)fprintf(stderr, "%s: %d (-0x%x)\n", what, code, (unsigned)-code);

@@ -25,8 +25,8 @@ static void must(int rc, const char *what)
     }
 }
 
-static unsigned psk_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_cap, unsigned char *key,
-                           unsigned cap)
+static unsigned psk_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_cap,
+                           unsigned char *key, unsigned cap)
 {
     (void)ssl;
     (void)hint;
@@ -42,14 +42,15 @@ static unsigned psk_server(WOLFSSL *ssl, const char *identity, unsigned char *ke
     return strcmp(identity, word("identity")) == 0 ? (unsigned)unhex(word("psk"), key) : 0;
 }
 
-static unsigned psk13_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_cap, unsigned char *key,
-                             unsigned cap, const char **suite)
+static unsigned psk13_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned identity_cap,
+                             unsigned char *key, unsigned cap, const char **suite)
 {
     *suite = "TLS13-AES128-GCM-SHA256";
     return psk_client(ssl, hint, identity, identity_cap, key, cap);
 }
 
-static unsigned psk13_server(WOLFSSL *ssl, const char *identity, unsigned char *key, unsigned cap, const char **suite)
+static unsigned psk13_server(WOLFSSL *ssl, const char *identity, unsigned char *key, unsigned cap,
+                             const char **suite)
 {
     *suite = "TLS13-AES128-GCM-SHA256";
     return psk_server(ssl, identity, key, cap);
@@ -101,9 +102,11 @@ static void configure(bool server)
         die("context", 0);
     }
     must(wolfSSL_CTX_load_verify_locations(ctx, word("ca"), NULL), "ca");
-    wolfSSL_CTX_set_verify(ctx, !server || word("clientauth") != NULL
-                                    ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                    : WOLFSSL_VERIFY_NONE, NULL);
+    wolfSSL_CTX_set_verify(ctx,
+                           !server || word("clientauth") != NULL
+                               ? WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                               : WOLFSSL_VERIFY_NONE,
+                           NULL);
     if (word("cert") != NULL) {
         must(wolfSSL_CTX_use_certificate_chain_file(ctx, word("cert")), "cert");
         must(wolfSSL_CTX_use_PrivateKey_file(ctx, word("key"), WOLFSSL_FILETYPE_PEM), "key");
@@ -122,7 +125,9 @@ static void configure(bool server)
         wolfSSL_CTX_set_psk_client_tls13_callback(ctx, psk13_client);
     }
     if (!server) {
-        must(wolfSSL_CTX_UseSNI(ctx, WOLFSSL_SNI_HOST_NAME, word("name"), (unsigned short)strlen(word("name"))), "sni");
+        must(wolfSSL_CTX_UseSNI(ctx, WOLFSSL_SNI_HOST_NAME, word("name"),
+                                (unsigned short)strlen(word("name"))),
+             "sni");
         must(wolfSSL_CTX_UseSessionTicket(ctx), "ticket");
     }
 }
