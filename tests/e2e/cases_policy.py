@@ -3,9 +3,10 @@ import shutil
 import socket
 import ssl
 import threading
+import urllib.request
 
 from mailserver import MailServer
-from support import Failure, Gateway, Line, check, equal, run, upgrade
+from support import Failure, Gateway, Line, check, equal, free_port, run, upgrade, wait_port
 
 
 def login_imap(c):
@@ -245,7 +246,9 @@ def observe_and_warn(w, server):
     """The way from clear text to TLS: logins in clear pass, are logged without who it was, and the client is told."""
     advice = 'turn on TLS (STARTTLS) in your mail program'
     for mode in ('observe', 'warn'):
-        with Gateway(w, listeners(server, 'imap', 'pop3'), '--tls', mode, '--plaintext-auth') as g:
+        metrics = free_port()
+        backends = [*listeners(server, 'imap', 'pop3'), ('submission', server.port['smtp'])]
+        with Gateway(w, backends, '--tls', mode, '--plaintext-auth', '--metrics', f'127.0.0.1:{metrics}') as g:
             c = Line(g.port('imap'))
             c.line()
             c.send('i ID ("name" "Some Client" "version" "2")\r\n')
@@ -263,13 +266,25 @@ def observe_and_warn(w, server):
             answer = c.line()
             check(answer.startswith('+OK') and (advice in answer) == (mode == 'warn'), answer)
             c.close()
+            c = Line(g.port('submission'))
+            c.line()
+            c.send('EHLO desk.example\r\n')
+            c.until('250 ')
+            c.send('AUTH PLAIN AGpvZQBzZWNyZXQ=\r\n')
+            answer = c.line()
+            check(answer.startswith('235') and (advice in answer) == (mode == 'warn'), answer)
+            c.close()
             c = upgrade(w, g.port('imap'), 'imap')
             login_imap(c)
             check('ALERT' not in str(c.transcript), c.transcript)
             c.close()
+            wait_port(metrics)
+            figures = urllib.request.urlopen(f'http://127.0.0.1:{metrics}/metrics').read().decode()
+            check('hauberk_events_total{event="login.clear"} 3\n' in figures, 'the counter')
         told = g.events('login.clear')
         equal([(e['proto'], e['mechanism'], e.get('software'), e['refused'], e['count']) for e in told],
-              [('imap', 'LOGIN command', 'Some Client 2', 'no', 1), ('pop3', 'USER/PASS', None, 'no', 2)], f'{mode}: events')
+              [('imap', 'LOGIN command', 'Some Client 2', 'no', 1), ('pop3', 'USER/PASS', None, 'no', 2),
+               ('submission', 'PLAIN', 'desk.example', 'no', 3)], f'{mode}: events')
         check('joe' not in str(told) and told[0]['peer'].startswith('127.0.0.1:'), told)
     with Gateway(w, listeners(server, 'pop3'), '--tls', 'observe') as g:
         c = Line(g.port('pop3'))
