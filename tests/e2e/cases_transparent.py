@@ -4,6 +4,7 @@ import base64
 import re
 import zlib
 
+from cases_news import with_inn
 from cases_upstream import trust
 from support import Dovecot, Failure, Gateway, Line, Postfix, check, equal, free_port, upgrade
 
@@ -63,16 +64,28 @@ SIEVE_LOGINS = {
 }
 SIEVE = [('CAPABILITY\r\n', 'OK'), ('HAVESPACE "x" 100\r\n', 'OK'), (f'PUTSCRIPT "x" {{{len(SCRIPT)}+}}\r\n{SCRIPT}\r\nLISTSCRIPTS\r\nGETSCRIPT "x"\r\n', 'OK', 'OK', 'OK'),
          ('NOOP "tag"\r\nSETACTIVE "x"\r\nSETACTIVE ""\r\nDELETESCRIPT "x"\r\nXYZZY\r\n', 'OK', 'OK', 'OK', 'OK', 'NO'), ('LOGOUT\r\n', 'OK')]
+NNTP_LOGINS = {
+    'AUTHINFO USER': [('AUTHINFO USER joe\r\n', '381'), ('AUTHINFO PASS secret\r\n', '281')],
+    'AUTHINFO SASL, which its SASL library refuses': [('AUTHINFO SASL PLAIN\r\n', '383'), (f'{PLAIN}\r\n', '481'), (f'AUTHINFO SASL PLAIN {PLAIN}\r\n', '481'),
+                                                      ('AUTHINFO USER joe\r\n', '381'), ('AUTHINFO PASS secret\r\n', '281')],
+    'AUTHINFO cancelled, then USER and PASS in one': [('AUTHINFO SASL PLAIN\r\n', '383'), ('*\r\n', '481'),
+                                                      ('AUTHINFO USER joe\r\nAUTHINFO PASS secret\r\n', '381', '281')],
+}
+ARTICLE = 'From: a@example.org\r\nNewsgroups: local.test\r\nSubject: x\r\n\r\n..\r\nSTARTTLS\r\nQUIT\r\n.\r\n'
+NNTP = [('LIST ACTIVE junk\r\nGROUP nowhere\r\nMODE READER\r\nXYZZY\r\n', '.', '411', '200', '500'), ('POST\r\n', '340'), (ARTICLE, '240'),
+        ('POST\r\n', '340'), ('Subject: no group\r\n\r\nx\r\n.\r\n', '441'), ('GROUP junk\r\nSTAT\r\nARTICLE <x@y>\r\nHELP\r\nLIST OVERVIEW.FMT\r\n', '211', '420', '430', '.', '.'),
+        ('QUIT\r\n', '205')]
 # scheme: what comes first, the ways to log in, what is said then
 PLAYS = {
     'imap': ([('x CAPABILITY\r\n', 'x ')], IMAP_LOGINS, IMAP), 'pop3': ([('CAPA\r\n', '.')], POP3_LOGINS, POP3),
     'submission': ([('EHLO c.test\r\n', '250 ')], SMTP_LOGINS, SMTP), 'smtp': ([('EHLO c.test\r\n', '250 ')], {'none': []}, SMTP),
     'lmtp': ([('LHLO c.test\r\n', '250 ')], {'none': []}, LMTP), 'sieve': ([('CAPABILITY\r\n', 'OK')], SIEVE_LOGINS, SIEVE),
+    'nntp': ([('MODE READER\r\n', '200'), ('CAPABILITIES\r\n', '.')], NNTP_LOGINS, [('CAPABILITIES\r\n', '.'), *NNTP]),
 }
 # what differs from one session to the next at the same server
 VARIES = [(r'\(\d+\.\d+ \+ \d+\.\d+[^)]*secs\)', '(secs)'), (r'queued as \w+', 'queued as ID'), (r'> \S+ Saved', '> ID Saved'), (r'UIDVALIDITY \d+', 'UIDVALIDITY n'),
           (r'APPENDUID \d+ \d+', 'APPENDUID n n'), (r'UIDNEXT \d+', 'UIDNEXT n'), (r'HIGHESTMODSEQ \d+', 'HIGHESTMODSEQ n'), (r'MODSEQ \(\d+\)', 'MODSEQ (n)'),
-          (r'UID \d+', 'UID n'), (r'\(in \d+\.\d+ sec[^)]*\)', '(secs)'), (r'^(\d+) [0-9a-f]{16}$', r'\1 UIDL'), (r'<[^ >]*backend[^ >]*>', '<HOST>'),
+          (r'UID \d+', 'UID n'), (r'\(in \d+\.\d+ sec[^)]*\)', '(secs)'), (r'^(\d+) [0-9a-f]{16}$', r'\1 UIDL'), (r'<[^ >]*backend[^ >]*>', '<HOST>'), (r'<[^ >]+@[\w.-]*mail\.test>', '<ID>'),
           (r'INTERNALDATE "[^"]*"', 'INTERNALDATE'), (r'completed \(.*\)', 'completed (secs)'),
           (r' LOGIN-REFERRALS', '')]  # ATK-23: out of each list up to the login
 
@@ -93,6 +106,8 @@ def play(c, steps):
             lines.append(line)
             for want in [want for want in wanted if line.startswith(want)][:1]:
                 wanted.remove(want)
+    # NNTP-05, NNTP-06: these lines of the list depend on the TLS state and on the login (news_python_nntplib has them)
+    lines = [line for line in lines if not re.match('(AUTHINFO|SASL|COMPRESS) |STARTTLS$', line)]
     for pattern, put in VARIES:
         lines = [re.sub(pattern, put, line) for line in lines]
     return lines
@@ -112,7 +127,7 @@ def in_clear(scheme, lines):
     """What a list in clear has in addition, taken out again; it stands last or, in SMTP, last with the blank."""
     if scheme == 'imap':
         return [re.sub(' STARTTLS(?=[ \\]]|$)', '', line) if ' CAPABILITY ' in line else line for line in lines]
-    out = [line for line in lines if line not in ('STLS', '"STARTTLS"', '250 STARTTLS')]
+    out = [line for line in lines if line not in ('STLS', 'STARTTLS', '"STARTTLS"', '250 STARTTLS')]
     if len(out) < len(lines) and scheme in ('smtp', 'submission', 'lmtp'):
         last = max(i for i, line in enumerate(out) if line.startswith('250-'))
         out[last] = out[last].replace('250-', '250 ', 1)
@@ -181,6 +196,16 @@ def as_at_postfix(w):
         w.stop(server.process)
 
 
+@with_inn
+def as_at_inn(w):
+    """NNTP-03, NNTP-04, NNTP-09: every way to log in, articles with dots, lists, what is refused, one after another in one go."""
+    inn = w.inn.port
+    clear = both(w, lambda s: inn, 'nntp')
+    compare(w, 'nntp', inn, {'in clear': clear})
+    for g in clear:
+        w.stop(g.process)
+
+
 def compressed(c, said, wanted):
     """One command inside COMPRESS=DEFLATE (RFC 4978), and its answer."""
     out, back, got = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15), b''
@@ -209,4 +234,4 @@ def compress_at_dovecot(w):
         w.stop(process)
 
 
-CASES = [as_at_dovecot, as_at_postfix, compress_at_dovecot]
+CASES = [as_at_dovecot, as_at_postfix, as_at_inn, compress_at_dovecot]

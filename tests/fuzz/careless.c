@@ -203,7 +203,7 @@ static const struct verb *find(const struct careless *v, const char *arg)
 /* Who ends a command: the reply, and what it counts. */
 static void finish(struct careless *v, const struct verb *b)
 {
-    bool ok = yes(v);
+    bool ok = yes(v) || strcasecmp(v->verb, "RSET") == 0; /* which nobody refuses */
 
     v->at = b->what == OVER ? AT_END : AT_COMMAND;
     if (b->what == ENVELOPE && ok) {
