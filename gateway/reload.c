@@ -116,18 +116,41 @@ void gw_reload_forget(struct gw_supervisor *sv)
 
 /* ---- reload ---- */
 
+static const char warning[] = "warning: ";
+
+static bool is_warning(const char *line)
+{
+    return strncmp(line, warning, sizeof warning - 1) == 0;
+}
+
+/* The lines that are no warnings: a reason is not to stand behind what would be no reason. */
+static void errors_of(const char *problems, char *dst, size_t cap)
+{
+    size_t len = 0;
+
+    for (const char *line = problems; *line != 0;) {
+        size_t n = strcspn(line, "\n");
+        if (!is_warning(line) && len + 2 < cap) {
+            size_t room = cap - len - 2;
+            (void)snprintf(dst + len, cap - len, "%s%.*s", len > 0 ? "\n" : "", (int)(n < room ? n : room),
+                           line);
+            len += strlen(dst + len);
+        }
+        line += n + (line[n] != 0);
+    }
+    dst[len] = 0;
+}
+
 static bool refuse(struct gw_supervisor *sv, const char *why, const char *problems)
 {
-    int len = (int)strlen(problems); /* lines */
-    bool told;
+    char before[sizeof sv->last_refusal];
 
-    len -= len > 0 && problems[len - 1] == '\n';
-    told = strncmp(problems, sv->last_refusal, (size_t)len) == 0 && sv->last_refusal[len] == 0;
-    (void)snprintf(sv->last_refusal, sizeof sv->last_refusal, "%.*s", len, problems);
+    memcpy(before, sv->last_refusal, sizeof before);
+    errors_of(problems, sv->last_refusal, sizeof sv->last_refusal);
     (void)snprintf(sv->last_reload, sizeof sv->last_reload, "refused, generation %u goes on: %s",
                    sv->snap->generation, sv->last_refusal);
     /* names that cannot be looked up now are tried again and again, and told of once */
-    if (strcmp(why, NAMES) != 0 || !told) {
+    if (strcmp(why, NAMES) != 0 || strcmp(before, sv->last_refusal) != 0) {
         GW_LOG(GW_EV_RELOAD_REFUSED, GW_STR("why", why), GW_STR("problem", sv->last_refusal));
     }
     return false;
@@ -261,18 +284,17 @@ void gw_reload_plan(struct gw_supervisor *sv)
 
 void gw_log_notices(const struct gw_problems *p)
 {
-    static const char kind[] = "warning: ";
-
-    for (const char *line = p->text; *line != 0; line += strcspn(line, "\n") + 1) {
-        if (strncmp(line, kind, sizeof kind - 1) == 0) {
-            const char *place = line + sizeof kind - 1;
-            const char *end = line + strcspn(line, "\n");
+    for (const char *line = p->text; *line != 0;) {
+        const char *end = line + strcspn(line, "\n");
+        if (is_warning(line)) {
+            const char *place = line + sizeof warning - 1;
             const char *colon = strstr(place, ": ");
-            const char *notice = colon != NULL && colon < end ? colon + 2 : end;
-            GW_LOG(GW_EV_CONFIG_NOTICE,
-                   GW_SPAN("place", hb_span(place, (size_t)((notice < end ? colon : end) - place))),
+            const char *stop = colon != NULL && colon < end ? colon : end;
+            const char *notice = stop < end ? stop + 2 : end;
+            GW_LOG(GW_EV_CONFIG_NOTICE, GW_SPAN("place", hb_span(place, (size_t)(stop - place))),
                    GW_SPAN("notice", hb_span(notice, (size_t)(end - notice))));
         }
+        line = end + (*end != 0);
     }
 }
 

@@ -4,13 +4,14 @@ import hashlib
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import threading
 import time
 
 from mailserver import MailServer
-from support import Failure, Gateway, check, equal, free_port, run, serve, wait_port
+from support import Failure, Gateway, check, equal, free_port, run, serve, wait_for, wait_port
 
 PSK = '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'
 TLS12, TLS13 = ('-tls1_2',), ('-tls1_3',)
@@ -190,6 +191,69 @@ def tickets_on_demand(w):
     behind.close()
 
 
+def files_that_change(w):
+    """A staple, a ticket secret, pre-shared keys, an authority: replaced where they lie, taken up without an order (PKI-08); a server
+    is another one at the next reload, and who is at the old one stays there."""
+    prepare(w)
+    first, second = echo(), echo()
+    ports = [s.getsockname()[1] for s in (first, second)]
+    folder = w.folder / 'changing'
+    folder.mkdir()
+    files = {name: folder / name for name in ('staple', 'secret', 'psk', 'ca')}
+    good = {name: (w.tls_files / name).read_bytes() for name in ('staple', 'secret', 'psk')} | {'ca': (w.certs / 'ca.crt').read_bytes()}
+
+    def put(name, data):
+        part = folder / 'part'
+        part.touch(0o600)
+        part.write_bytes(data)
+        part.rename(files[name])
+    for name, data in good.items():
+        put(name, data)
+    words = {'staple': str(files['staple']), 'ticket-secret': str(files['secret']), 'psk-file': str(files['psk']), 'client-auth': 'request', 'client-ca': str(files['ca'])}
+    session, tls12 = str(folder / 'session'), '-tls1_2'
+    with front(w, 'file', 'tls', f'127.0.0.1:{ports[0]}', words) as g:
+        port = g.port('it')
+        done = lambda n: wait_for(f'generation {n}', lambda: len(g.events('reload.done')) == n - 1)
+        psk = ('-psk_identity', 'joe', '-psk', PSK, '-tls1_3')
+        stapled = lambda: 'OCSP Response Status: successful' in s_client(w, port, ('-status',))
+        equal((stapled(), 'Reused' in s_client(w, port, psk), 'New, TLSv1.3' in s_client(w, port, ME)), (True, True, True), 'as it began')
+        check('New, TLSv1.2' in s_client(w, port, ('-sess_out', session, tls12)), 'a session')
+        old = socket.create_connection(('127.0.0.1', port))
+        old = w.client_context().wrap_socket(old, server_hostname='mail.test')
+        # n: what changes, what a client sees then
+        put('staple', b'no response')
+        done(2)
+        check(not stapled() and any('staple' in str(e) for e in g.events('config.notice')), 'a staple that is none: left out, and said')
+        check('Reused, TLSv1.2' in s_client(w, port, ('-sess_in', session, tls12)), 'the session is taken up again')
+        put('staple', good['staple'])
+        done(3)
+        check(stapled(), 'stapled again')
+        put('secret', bytes(range(1, 33)))
+        done(4)
+        check('New, TLSv1.2' in s_client(w, port, ('-sess_in', session, tls12)), 'a ticket of the old secret: a full handshake')
+        put('psk', b'ann:' + PSK[::-1].encode() + b'\n')
+        done(5)
+        check('Reused' not in s_client(w, port, psk), 'a key that is no more')
+        put('ca', (w.tls_files / 'stranger.crt').read_bytes())
+        done(6)
+        check('alert unknown ca' in s_client(w, port, ME), 'an authority that is no more')
+        put('secret', b'short')
+        wait_for('a refusal', lambda: g.events('reload.refused'))
+        check('shorter than 32' in g.events('reload.refused')[0]['problem'], 'the reason')
+        path = w.folder / f'tls-{port}.conf'
+        put('secret', good['secret'])
+        path.write_text(path.read_text().replace(f'127.0.0.1:{ports[0]}', f'127.0.0.1:{ports[1]}'))
+        g.process.send_signal(signal.SIGHUP)
+        done(7)
+        first.close()
+        check('hello' in s_client(w, port, ()), 'the other server')
+        old.sendall(b'still there\n')
+        equal(old.recv(100), b'still there\n', 'who was there')
+        old.close()
+    equal({e['backend'].rsplit(':', 1)[1] for e in g.events('session.end')[-2:]}, {str(n) for n in ports}, 'who went where')
+    second.close()
+
+
 # words toward the backend, s_server's options, and how the session ends: None is well, or the code of the log
 TO_CA = {'backend-ca': '{C}/ca.crt', 'backend-name': 'mail.test'}
 ASK = ('-Verify', '1', '-CAfile', '{C}/ca.crt', '-verify_return_error')
@@ -316,4 +380,4 @@ def key_log_in_debug_builds_alone(w):
         server.stop()
 
 
-CASES = [alerts_are_not_lost_to_a_reset, key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, backend_words_as_options, backend_words_in_a_file]
+CASES = [alerts_are_not_lost_to_a_reset, key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, files_that_change, backend_words_as_options, backend_words_in_a_file]
