@@ -50,7 +50,7 @@ def rows():
     for v in MODERN:
         for cert in CERTS:
             made.append(Row(f'{v} certificate {cert}', v, cert))
-        for group in GROUPS + (('ffdhe2048', 'X25519MLKEM768') if v == '1.3' else ()):
+        for group in GROUPS + (('ffdhe2048', 'X25519MLKEM768', 'SecP256r1MLKEM768') if v == '1.3' else ()):
             # in 1.2 the list of groups is that of a certificate's curves, too (RFC 8422 5.1): RSA
             made.append(Row(f'{v} group {group}', v, 'ecdsa-p256' if v == '1.3' else 'rsa2048', group=group))
         for aead in AEADS:

@@ -27,14 +27,14 @@ def peers(folder):
 
 class OpenSSL35(tools.OpenSSL):
     name = 'OpenSSL35'
-    groups = {**tools.OpenSSL.groups, 'X25519MLKEM768': 'X25519MLKEM768'}
+    groups = {**tools.OpenSSL.groups, 'X25519MLKEM768': 'X25519MLKEM768', 'SecP256r1MLKEM768': 'SecP256r1MLKEM768'}
 
 
 class GnuTLS38(tools.GnuTLS):
     name = 'GnuTLS38'
 
     def lacks(self, role, row):
-        if row.group == 'X25519MLKEM768':
+        if row.group in ('X25519MLKEM768', 'SecP256r1MLKEM768'):
             return "Debian's GnuTLS 3.8 is built without ML-KEM"
         if row.psk:  # 3.8's tool does not crash
             return None

@@ -17,9 +17,9 @@
 #define DKPKE   (HB_POLY_BYTES12 * K)
 #define U_BYTES HB_POLY_BYTES10 /* d_u = 10, d_v = 4 */
 
-_Static_assert(K *HB_POLY_BYTES12 + 32 == HB_MLKEM_EK, "MLK-04");
+_Static_assert(HB_POLY_BYTES12 *K + 32 == HB_MLKEM_EK, "MLK-04");
 _Static_assert(HB_POLY_BYTES12 * 2 * K + 96 == HB_MLKEM_DK, "MLK-04");
-_Static_assert(K *HB_POLY_BYTES10 + HB_POLY_BYTES4 == HB_MLKEM_CT, "MLK-04");
+_Static_assert(HB_POLY_BYTES10 *K + HB_POLY_BYTES4 == HB_MLKEM_CT, "MLK-04");
 
 /* ---- K-PKE (section 5) ---- */
 
