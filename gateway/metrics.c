@@ -96,11 +96,10 @@ void gw_metrics(const struct gw_supervisor *sv, void (*emit)(void *ctx, const ch
         LINE(&t, "%s %" PRIu64 "\n", rows[i].name, sum(sv, rows[i].offset));
     }
     processes(sv, &t);
-    head(&t, "hauberk_events_total", "counter",
-         "Log events, by name; a process that holds no sessions is not counted");
+    head(&t, "hauberk_events_total", "counter", "Log events of workers and the first process, by name");
     for (unsigned i = 0; i < GW_NUM_EVENTS; i++) {
         LINE(&t, "hauberk_events_total{event=\"%s\"} %" PRIu64 "\n", gw_event_name((enum gw_event)i),
-             sum(sv, offsetof(struct gw_stat, events) + i * sizeof(uint64_t)));
+             sv->events[i] + sum(sv, offsetof(struct gw_stat, events) + i * sizeof(uint64_t)));
     }
     head(&t, "hauberk_sessions_ended_total", "counter", "Sessions that ended, by the code of the reason");
     for (unsigned i = 0; i < HB_NUM_CODES; i++) {

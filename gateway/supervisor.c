@@ -296,6 +296,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap, const struct gw_prob
     gw_reload_plan(sv);
     sv->born = gw_now_ms();
     gw_service_begin();
+    gw_log_count(sv->events);
     if (snap->conf->log_to != GW_LOG_STDERR) {
         gw_log_to(snap->conf->log_to, -1);
         gw_logs_tick(sv, sv->born);
@@ -338,6 +339,7 @@ int gw_run(int argc, char **argv, struct gw_snapshot *snap, const struct gw_prob
         (void)unlink(control != NULL ? control : "");
     }
     end(sv);
+    gw_log_count(NULL);
     free(control);
     free(sv);
     return rc;

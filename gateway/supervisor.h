@@ -16,6 +16,7 @@
 
 #include "child.h"
 #include "ipc.h"
+#include "log.h"
 #include "keyring.h"
 #include "loader.h"
 #include "ports.h"
@@ -71,8 +72,9 @@ struct gw_supervisor {
         uint32_t client;
     } reload_asked; /* who is told; begun: of the load under way; loaded: as soon as every worker has the new
                        generation */
-    uint64_t log_due; /* when the log's socket is looked for again */
-    bool log_told;    /* that nobody is there */
+    _Atomic uint64_t events[GW_NUM_EVENTS]; /* log lines of this process, for the metrics */
+    uint64_t log_due;                       /* when the log's socket is looked for again */
+    bool log_told;                          /* that nobody is there */
     struct gw_query queries[GW_MAX_QUERIES];
     struct gw_ipc_in in;
 };

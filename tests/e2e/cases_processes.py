@@ -357,6 +357,9 @@ def broken_reload_is_refused_whole(w, server):
             g.certificate('ecdsa-p256')
             g.file.write_text(good)
         check(len(g.events('reload.refused')) >= len(rows), 'the log has the reasons')
+        figures = g.ctl('metrics')[1]
+        for name in ('reload.refused', 'reload.done'):
+            check(f'hauberk_events_total{{event="{name}"}} {len(g.events(name))}\n' in figures, f'{name}: the log and the figures')
         taken.close()
 
 
