@@ -119,6 +119,7 @@ void careless_begin(struct careless *v, const char *scheme, uint64_t seed)
                 {"pop3", "+OK b\r\n"},
                 {"sieve", "\"IMPLEMENTATION\" \"b\"\r\n\"SASL\" \"PLAIN\"\r\n\"STARTTLS\"\r\nOK\r\n"},
                 {"nntp", "200 b\r\n"},
+                {"http", ""},
                 {"", "220 b\r\n"}};
     size_t i = 0;
 
@@ -130,6 +131,8 @@ void careless_begin(struct careless *v, const char *scheme, uint64_t seed)
     v->tagged = strcmp(scheme, "imap") == 0 || strcmp(scheme, "acap") == 0;
     v->lmtp = strcmp(scheme, "lmtp") == 0;
     v->smtp = v->lmtp || strcmp(scheme, "smtp") == 0 || strcmp(scheme, "submission") == 0;
+    v->http = strcmp(scheme, "http") == 0;
+    v->last_counts = v->http && testenv_below(&v->choice, 2) == 0;
     v->no_plus = v->tagged && testenv_below(&v->choice, 2) == 0;
     while (rows[i].scheme[0] != 0 && strcmp(rows[i].scheme, scheme) != 0) {
         i++;
@@ -411,7 +414,10 @@ static void chunk_over(struct careless *v)
 
 void careless_reads(struct careless *v, const uint8_t *bytes, size_t len)
 {
-    for (size_t i = 0; i < len && v->forbidden == NULL; i++) {
+    for (size_t i = 0; v->http && i < len && v->forbidden == NULL; i++) {
+        careless_http(v, bytes[i]);
+    }
+    for (size_t i = 0; !v->http && i < len && v->forbidden == NULL; i++) {
         bool second = v->quiet_lf && bytes[i] == '\n'; /* of a CRLF whose CR ended the line */
         v->quiet_lf = false;
         if (!second) {

@@ -13,7 +13,7 @@ enum careless_at { AT_COMMAND, AT_LITERAL, AT_REST, AT_ANSWER, AT_CONTENT, AT_CH
 struct careless {
     struct testenv choice;
     const char *scheme;
-    bool tagged, smtp, lmtp, no_plus;
+    bool tagged, smtp, lmtp, http, no_plus, last_counts, has_length;
     bool quiet_lf; /* the last byte was a CR that ended a line */
     enum careless_at at;
     char line[70000];
@@ -31,6 +31,8 @@ struct careless {
 };
 
 void careless_begin(struct careless *v, const char *scheme, uint64_t seed);
+/* careless_http.c: the next byte, of a protocol without commands. */
+void careless_http(struct careless *v, uint8_t c);
 void careless_reads(struct careless *v, const uint8_t *bytes, size_t len);
 
 #endif

@@ -3,9 +3,10 @@
  * begins (SEC-04, SEC-05, ATK-46):
  *   - whenever all is quiet, the session waits for a command exactly if the server does, and for no reply;
  *   - every reply of the server is one that the session waits for: it never ends with a backend out of step;
- *   - the server never reads a command that is not for it (STARTTLS, XCLIENT, ...), however it was hidden.
- * The input: protocol, flags, two bytes of the server's seed; then the client's words, a byte below 80h as it
- * is, another for a word of the dictionary, FFh a cut. */
+ *   - the server never reads a command that is not for it (STARTTLS, XCLIENT, ...), however it was hidden,
+ * nor in HTTP's clear text a second request, whatever it took for the end of the first. The input: protocol,
+ * flags, two bytes of the server's seed; then the client's words, a byte below 80h as it is, another for a
+ * word of the dictionary, FFh a cut. */
 #include "careless.h"
 #include "session.h"
 
@@ -140,7 +141,8 @@ static void quiet(struct pair *p)
 {
     const struct hb_proto_session *s = p->s;
 
-    if (p->over || !p->linked || s->backend_state != HB_BACKEND_UP || p->server.at == AT_END) {
+    if (p->over || !p->linked || s->backend_state != HB_BACKEND_UP || p->server.http ||
+        p->server.at == AT_END) {
         return;
     }
     bool ours = at_command(s, &p->server);
@@ -169,7 +171,8 @@ static void settle(struct pair *p)
     quiet(p);
 }
 
-static const char *const schemes[] = {"imap", "acap", "pop3", "smtp", "submission", "lmtp", "sieve", "nntp"};
+static const char *const schemes[] = {"imap", "acap",  "pop3", "smtp", "submission",
+                                      "lmtp", "sieve", "nntp", "http"};
 static const char *const dictionary[] = {
     "\r\n",
     "a ",
@@ -238,6 +241,13 @@ static const char *const dictionary[] = {
     "1234567890",
     "\t",
     "\x0b",
+    "GET / HTTP/1.1\r\n",
+    "POST /x HTTP/1.1\r\n",
+    "Host: a\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length : 9\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Upgrade: TLS/1.0\r\nConnection: Upgrade\r\n",
 };
 
 static void say(struct pair *p, uint8_t c)
