@@ -7,6 +7,7 @@
  * scenario runs to its end, and once with each record on its way spoilt: failures wipe as successes do. At
  * last configurations and keys are freed, and the private keys, too, must be gone. Not searched: the stack,
  * which the next call overwrites. */
+#include "crypto/mlkem.h"
 #include "crypto/suite.h"
 #include "tls_tape.h"
 #include "x509/pem.h"
@@ -222,7 +223,7 @@ static void note_handshake(const struct hb_hs *hs)
     note("exporter", hs->app.exporter, 48);
     note("master secret", hs->app.master, 48);
     note("early secret", hs->early, 48);
-    note("shared secret", hs->shared, 32);
+    note("shared secret", hs->shared, 64);
     note("private half", hs->kex_priv, 32);
     note("premaster secret", hs->peer_kex_random + 2, 46);
     note("key block", hs->keys12, sizeof hs->keys12);
@@ -233,6 +234,18 @@ static void note_handshake(const struct hb_hs *hs)
     if (hs->choice.psk != HB_PSK_EXTERNAL) { /* an external one lives on in the configuration */
         note("PSK", hs->psk, hs->psk_len);
     }
+}
+
+/* A hybrid's: ML-KEM's vector s, its z behind what everybody knows, and the curve's. */
+static void note_private(const struct hb_kex *group, const uint8_t *priv)
+{
+    if (group != &hb_x25519mlkem768 && group != &hb_secp256r1mlkem768) {
+        note("private half", priv, 32);
+        return;
+    }
+    note("ML-KEM's secret vector", priv, HB_MLKEM_DK - HB_MLKEM_EK - 64);
+    note("ML-KEM's z", priv + HB_MLKEM_DK - 32, 32);
+    note("a hybrid's private half on the curve", priv + HB_MLKEM_DK, 32);
 }
 
 static void note_connection(const struct hb_tls *t)
@@ -254,7 +267,7 @@ static void note_connection(const struct hb_tls *t)
         note_handshake(t->hs);
         if (t->hs->client != NULL) {
             for (unsigned i = 0; i < t->hs->client->num_shares; i++) {
-                note("private half", t->hs->client->priv[i], 32);
+                note_private(t->hs->client->share_groups[i], t->hs->client->priv[i]);
             }
             note("secret of a session", t->hs->client->session.secret, 48);
         }

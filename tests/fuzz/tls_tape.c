@@ -59,6 +59,7 @@ static const struct scenario scenarios[] = {
     {"1.0 RC4",                      RSA,                      A, 0x0301, 0x0005, 0x001d},
     {"1.2 3DES",                     RSA,                      A, 0x0303, 0x000a, 0x001d},
     {"any version",                  EC | RSA | TICKETS,       L, 0,      0,      0x001d},
+    {"1.3 P-256 hybrid, client certificate", EC | CLIENT_CERT, I, 0x0304, 0,      0x11eb},
 };
 #undef I
 #undef L
@@ -175,7 +176,7 @@ static struct hb_tls_config *configure(struct world *w, struct hb_cred_store *cr
     if (client && (s->has & ETM) == 0 && s->profile == HB_PROFILE_LEGACY) {
         c->profile = HB_PROFILE_INTERMEDIATE; /* which does not ask for encrypt-then-MAC */
     }
-    if (s->group != 0 && !client) {
+    if (s->group != 0 && (!client || s->group == 0x11eb)) { /* which nobody offers unasked */
         must(hb_tls_config_groups(c, &s->group, 1));
     }
     if (s->group == 0x001d && client) {
