@@ -56,7 +56,7 @@ static const struct verb verbs[] = {
     {"pop3", "TOP",  NULL, LIST, "+OK\r\nx\r\n.\r\n", "-ERR\r\n"},
     {"pop3", "QUIT", NULL, OVER, "+OK bye\r\n", ""},
     {"pop3", "", NULL, SIMPLE, "+OK\r\n", "-ERR\r\n"},
-    {MAILS, "EHLO", NULL, ENVELOPE, "250-b\r\n250-CHUNKING\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n", "502 no\r\n"},
+    {MAILS, "EHLO", NULL, ENVELOPE, "250-b\r\n250-CHUNKING\r\n250-XCLIENT LOGIN\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n", "502 no\r\n"},
     {MAILS, "LHLO", NULL, ENVELOPE, "250-b\r\n250-CHUNKING\r\n250 AUTH PLAIN\r\n", "502 no\r\n"},
     {MAILS, "HELO", NULL, ENVELOPE, "250 b\r\n", "502 no\r\n"},
     {MAILS, "MAIL", NULL, ENVELOPE, "250 ok\r\n", "550 no\r\n"},
@@ -206,7 +206,9 @@ static const struct verb *find(const struct careless *v, const char *arg)
 /* Who ends a command: the reply, and what it counts. */
 static void finish(struct careless *v, const struct verb *b)
 {
-    bool ok = yes(v) || strcasecmp(v->verb, "RSET") == 0; /* which nobody refuses */
+    bool ok = yes(v) || v->again || strcasecmp(v->verb, "RSET") == 0; /* which nobody refuses */
+
+    v->again = false;
 
     v->at = b->what == OVER ? AT_END : AT_COMMAND;
     if (b->what == ENVELOPE && ok) {
@@ -298,6 +300,12 @@ static void command(struct careless *v)
         (void)snprintf(v->tag, sizeof v->tag, "%s", word(&rest));
     }
     (void)snprintf(v->verb, sizeof v->verb, "%s", word(&rest));
+    if (v->smtp && strcmp(v->verb, "XCLIENT") == 0 && strcmp(rest, "LOGIN=" CARELESS_NAME) == 0) {
+        v->rcpt = 0;
+        v->again = yes(v);
+        say(v, v->again ? "220 b\r\n" : "550 no\r\n");
+        return;
+    }
     if (find(v, "")->what == NEVER) {
         v->forbidden = find(v, "")->verb;
         return;

@@ -8,12 +8,15 @@
 #include "testenv.h"
 #include <stddef.h>
 
+#define CARELESS_NAME "joe@mail.test" /* who the client is by its certificate: XCLIENT LOGIN may say so */
+
 enum careless_at { AT_COMMAND, AT_LITERAL, AT_REST, AT_ANSWER, AT_CONTENT, AT_CHUNK, AT_END };
 
 struct careless {
     struct testenv choice;
     const char *scheme;
     bool tagged, smtp, lmtp, http, no_plus, last_counts, has_length;
+    bool again;    /* the hello behind XCLIENT comes next */
     bool quiet_lf; /* the last byte was a CR that ended a line */
     enum careless_at at;
     char line[70000];

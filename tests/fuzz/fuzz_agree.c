@@ -8,6 +8,7 @@
  * flags, two bytes of the server's seed; then the client's words, a byte below 80h as it is, another for a
  * word of the dictionary, FFh a cut. */
 #include "careless.h"
+#include "external.h"
 #include "session.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #define PROMISE(cond) ((cond) ? (void)0 : broken(p, #cond, __LINE__))
 #define HELD_MAX      (1u << 18)
 
-enum { OPTIONAL = 1, PLAINTEXT_AUTH = 2, BY_BYTES = 4, SLOW = 8 };
+enum { OPTIONAL = 1, PLAINTEXT_AUTH = 2, BY_BYTES = 4, SLOW = 8, MASTER = 16, XCLIENT = 32 };
 
 struct pair {
     struct testenv t, cuts;
@@ -79,6 +80,7 @@ static void carry(struct pair *p, struct hb_proto_step step)
     case HB_WANT_UPGRADE:
         p->linked = false;
         p->held_len = 0; /* TLS has it */
+        hb_proto_identify(p->s, CARELESS_NAME);
         carry(p, hb_proto_secured(p->s, &p->sink));
         break;
     case HB_WANT_OPAQUE:
@@ -117,6 +119,9 @@ static bool feed(struct pair *p, enum hb_proto_side from, void *bytes, size_t *l
 /* The session is between two commands, for what went to the backend. */
 static bool at_command(const struct hb_proto_session *s, const struct careless *v)
 {
+    if (s->external == HB_EXT_ASKED) {
+        return true; /* what comes next is for the session alone */
+    }
     if (v->tagged) {
         const struct hb_tagged_state *t = &s->u.tagged;
         return !(t->forward && (t->continues || t->client_literal > 0 || t->await_literal)) && !t->exchange;
@@ -187,6 +192,9 @@ static const char *const dictionary[] = {
     "XCLIENT A=B\r\n",
     "LOGIN ",
     "AUTHENTICATE ",
+    "EXTERNAL =\r\n",
+    "EXTERNAL\r\n",
+    "\"EXTERNAL\" \"\"\r\n",
     "\"PLAIN\"",
     "PLAIN",
     " =",
@@ -286,10 +294,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .tls_usable = true,
         .starttls_offered = true,
         .plaintext_auth = (p->flags & PLAINTEXT_AUTH) != 0,
+        .external = (p->flags & XCLIENT) != 0  ? HB_EXTERNAL_XCLIENT
+                    : (p->flags & MASTER) != 0 ? HB_EXTERNAL_MASTER
+                                               : HB_EXTERNAL_OFF,
+        .master_user = "gw",
+        .master_password = "pw",
     };
+    bool mail = strcmp(p->scheme, "smtp") == 0 || strcmp(p->scheme, "submission") == 0;
+    p->set.external = p->set.external == HB_EXTERNAL_XCLIENT && !mail ? HB_EXTERNAL_OFF : p->set.external;
     p->sink = (struct hb_proto_sink){p, to_client, to_backend, NULL};
     p->s = hb_proto_new(hb_proto_find(p->scheme, &implicit), &p->set, &p->t.env);
     PROMISE(p->s != NULL);
+    if (p->set.implicit) {
+        hb_proto_identify(p->s, CARELESS_NAME);
+    }
     carry(p, hb_proto_start(p->s, &p->sink));
     for (size_t i = 4; i < len && i < 4096 && !p->over; i++) {
         if (data[i] != 0xff) {
