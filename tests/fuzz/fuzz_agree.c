@@ -4,9 +4,11 @@
  *   - whenever all is quiet, the session waits for a command exactly if the server does, and for no reply;
  *   - every reply of the server is one that the session waits for: it never ends with a backend out of step;
  *   - the server never reads a command that is not for it (STARTTLS, XCLIENT, ...), however it was hidden,
- * nor in HTTP's clear text a second request, whatever it took for the end of the first. The input: protocol,
- * flags, two bytes of the server's seed; then the client's words, a byte below 80h as it is, another for a
- * word of the dictionary, FFh a cut. */
+ * nor in HTTP's clear text a second request, whatever it took for the end of the first.
+ *
+ * The client has a certificate, and may use it: EXTERNAL as a master user, or XCLIENT LOGIN, which is then
+ * the one XCLIENT that comes. The input: protocol, flags, two bytes of the server's seed; then the client's
+ * words, a byte below 80h as it is, another for a word of the dictionary, FFh a cut. */
 #include "careless.h"
 #include "external.h"
 #include "session.h"
