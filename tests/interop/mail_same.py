@@ -25,7 +25,7 @@ NEW = [  # what differs from one session to the next
 ]
 # What lists hold that is not for clients (GEN-11, GEN-16, SASL-02, SEC-08), or not any more (GEN-09: MODE READER was said)
 HELLO = r'250-(STARTTLS|XCLIENT.*|AUTH|AUTH EXTERNAL)$'
-HIDDEN = {'imap': r' (STARTTLS|LOGINDISABLED|(LOGIN|MAILBOX)-REFERRALS|COMPRESS=DEFLATE)(?= |$)', 'pop3': '^(STLS|XCLIENT)$',
+HIDDEN = {'imap': r' (STARTTLS|LOGINDISABLED|(LOGIN|MAILBOX)-REFERRALS)(?= |$)', 'pop3': '^(STLS|XCLIENT)$',
           'smtp': HELLO, 'submission': HELLO, 'lmtp': HELLO, 'sieve': '^"(STARTTLS|XCLIENT)"$',
           'nntp': '^(STARTTLS|MODE-READER|COMPRESS DEFLATE)$'}
 
@@ -135,6 +135,8 @@ def plain_words(proto, said):
             out += [f'* {found[2]}', found[1] + found[3]]
         else:
             out.append(line)
+    if proto == 'imap':  # COMPRESS is for those who are logged in
+        out = [x.replace(' COMPRESS=DEFLATE', '') if ' AUTH=' in x else x for x in out]
     shown = [y for x in out if (y := re.sub(HIDDEN[proto], '', x.rstrip()))]
     return sorted(shown) if proto == 'nntp' else shown  # whose lists have no order
 

@@ -145,6 +145,9 @@ passdb {{
 ssl = yes
 disable_plaintext_auth = no
 hostname = mail.test
+protocol imap {{
+  mail_plugins = zlib imap_zlib
+}}
 auth_username_format = %n
 auth_failure_delay = 0
 service anvil {{
