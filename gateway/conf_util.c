@@ -138,6 +138,13 @@ static char *read_key(const char *path, size_t *len, uint64_t *handle, const cha
     return pem;
 }
 
+/* A text in PEM that has such a block; of DER (a SEQUENCE, and no text begins so) the sentence of the code
+ * says more. */
+static bool holds(const char *file, const char *armour)
+{
+    return (file[0] == 0x30 && (file[1] & 0x80) != 0) || strstr(file, armour) != NULL;
+}
+
 bool gw_load_pair(struct hb_cred_store *store, const char *chain_path, const char *key_path,
                   struct hb_cred_facts *facts, const char *where, struct gw_problems *p)
 {
@@ -160,10 +167,10 @@ bool gw_load_pair(struct hb_cred_store *store, const char *chain_path, const cha
         }
         gw_source_judge(chain_path, key_path, code);
         good = code == HB_OK;
-        if (code == HB_E_PEM_NONE && strstr(chain, "-----BEGIN CERTIFICATE") == NULL) {
-            gw_problem(p, where, "there is no certificate in PEM in it", chain_path);
-        } else if (code == HB_E_PEM_NONE && key != NULL && strstr(key, "PRIVATE KEY-----") == NULL) {
-            gw_problem(p, where, "there is no private key in PEM in it", key_path);
+        if (code == HB_E_PEM_NONE && !holds(chain, "-----BEGIN CERTIFICATE")) {
+            gw_problem(p, where, "there is no certificate in it, in PEM or DER", chain_path);
+        } else if (code == HB_E_PEM_NONE && key != NULL && !holds(key, "PRIVATE KEY-----")) {
+            gw_problem(p, where, "there is no private key in it, in PEM or DER", key_path);
         } else if (!good) {
             char message[1300];
             (void)snprintf(message, sizeof message, "certificate %s with key %s", chain_path, key_path);

@@ -4,6 +4,7 @@
 
 #include "crypto/legacy.h"
 #include "x509/cert.h"
+#include "x509/der.h"
 #include "x509/key.h"
 #include "x509/name.h"
 #include "x509/pem.h"
@@ -176,7 +177,8 @@ static void describe(const struct hb_cert *cert, struct hb_cred_facts *facts)
     memcpy(facts->names + names.len, hb_bld_ok(&names) ? "" : "...", hb_bld_ok(&names) ? 1 : 4);
 }
 
-/* Decodes every CERTIFICATE block into out as the TLS 1.2 message: u24 list of u24 certificates. */
+/* Every CERTIFICATE block, or the one certificate of a file in DER, into out as the TLS 1.2 message: u24 list
+ * of u24 certificates. */
 static enum hb_code decode_chain(struct hb_span pem, struct hb_bld *out, struct hb_span *leaf, unsigned *num)
 {
     struct hb_bld_mark list = hb_bld_open24(out);
@@ -184,6 +186,15 @@ static enum hb_code decode_chain(struct hb_span pem, struct hb_bld *out, struct 
     enum hb_code code;
 
     *num = 0;
+    if (hb_der_is_file(pem)) {
+        struct hb_bld_mark one = hb_bld_open24(out);
+        *leaf = hb_span(out->p + out->len, pem.len);
+        *num = 1;
+        hb_bld_put(out, pem);
+        hb_bld_close(out, one);
+        hb_bld_close(out, list);
+        return hb_bld_ok(out) ? HB_OK : HB_E_CERT_TOO_LONG;
+    }
     while ((code = hb_pem_next(&pem, &block)) == HB_OK) {
         size_t len;
         if (!hb_span_is(block.label, "CERTIFICATE")) {
@@ -299,7 +310,7 @@ static enum hb_code fill(struct hb_cred_store *store, struct hb_cred *cred, stru
         return HB_E_CERT_NOT_YET;
     }
     if (cred->handle == 0) {
-        HB_TRY(hb_key_from_pem(env, key_pem, &cred->key));
+        HB_TRY(hb_key_from_file(env, key_pem, &cred->key));
         HB_TRY(key_fits(env, &cert, cred->key));
     }
     cred->kind = cert.key_kind;
@@ -389,7 +400,7 @@ enum hb_code hb_cred_decrypt(const struct hb_cred *cred, const struct hb_env *en
 
 enum hb_code hb_key_load(const struct hb_env *env, struct hb_span pem, struct hb_privkey **key)
 {
-    return hb_key_from_pem(env, pem, key);
+    return hb_key_from_file(env, pem, key);
 }
 
 void hb_key_free(const struct hb_env *env, struct hb_privkey **key)

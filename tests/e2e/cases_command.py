@@ -49,8 +49,8 @@ def errors_at_start_are_one_line(w):
             (['run', *good, '--cert', c / 'future.crt', '--key', c / 'future.key'], 'not valid yet'),
             (['run', *good, '--cert', c / 'weak.crt', '--key', c / 'weak.key'], 'shorter than 2048 bits'),
             (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.encrypted.key'], 'is encrypted'),
-            (['run', *good, '--cert', c / 'ecdsa-p256.key', '--key', c / 'ecdsa-p256.crt'], 'there is no certificate in PEM in it'),
-            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.crt'], 'there is no private key in PEM in it'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.key', '--key', c / 'ecdsa-p256.crt'], 'there is no certificate in it, in PEM or DER'),
+            (['run', *good, '--cert', c / 'ecdsa-p256.crt', '--key', c / 'ecdsa-p256.crt'], 'there is no private key in it, in PEM or DER'),
             (['run', *good, '--cert', '/dev/null', '--key', c / 'ecdsa-p256.key'], 'there is no certificate'),
             (['runn'], 'did you mean run?'), (['run', '--worker', '2'], 'did you mean --workers?'),
             (['run', '--listen', f'imap://127.0.0.1:{taken.getsockname()[1]}', '--backend', '127.0.0.1:143', *cert], 'Address already in use')]

@@ -166,6 +166,27 @@ def listener_words_in_a_file(w):
     server_options(w, 'file')
 
 
+def files_in_der(w):
+    """Certificate, key in each wrapping and CA in DER."""
+    prepare(w)
+    behind, f = echo(), w.tls_files
+    for name, wrappings in (('ecdsa-p256', ('pkcs8', 'sec1')), ('rsa2048', ('pkcs8', 'pkcs1')), ('ed25519', ('pkcs8',))):
+        subprocess.run(['openssl', 'x509', '-in', w.certs / f'{name}.crt', '-outform', 'DER', '-out', f / f'{name}.crt'], check=True)
+        for wrapping in wrappings:
+            argv = {'pkcs8': ['pkcs8', '-topk8', '-nocrypt'], 'sec1': ['ec'], 'pkcs1': ['rsa', '-traditional']}[wrapping]
+            subprocess.run(['openssl', *argv, '-in', w.certs / f'{name}.key', '-outform', 'DER', '-out', f / f'{name}.{wrapping}'], check=True,
+                           capture_output=True)
+            (f / f'{name}.{wrapping}').chmod(0o600)
+    subprocess.run(['openssl', 'x509', '-in', w.certs / 'ca.crt', '-outform', 'DER', '-out', f / 'ca.der'], check=True)
+    for pair in (('ecdsa-p256', 'pkcs8'), ('ecdsa-p256', 'sec1'), ('rsa2048', 'pkcs8'), ('rsa2048', 'pkcs1'), ('ed25519', 'pkcs8')):
+        words = {'client-auth': 'require', 'client-ca': '{F}/ca.der', 'cert': f'{{F}}/{pair[0]}.crt', 'key': f'{{F}}/{".".join(pair)}'}
+        with front(w, 'options', 'tls', f'127.0.0.1:{behind.getsockname()[1]}', words, ()) as g:
+            for options, want in ((ME, f'CN = {pair[0]}'), (ME, 'New, TLSv1.3'), (STRANGER, 'alert unknown ca')):
+                out = s_client(w, g.port('it'), options)
+                check(want in out, f'{pair} {options}: wanted {want}: {out[-600:]}')
+    behind.close()
+
+
 def tickets_on_demand(w):
     """--tickets N of them in TLS 1.3; one secret, two gateways, one session; a limit on records."""
     prepare(w)
@@ -380,4 +401,4 @@ def key_log_in_debug_builds_alone(w):
         server.stop()
 
 
-CASES = [alerts_are_not_lost_to_a_reset, key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, files_that_change, backend_words_as_options, backend_words_in_a_file]
+CASES = [alerts_are_not_lost_to_a_reset, files_in_der, key_log_in_debug_builds_alone, listener_words_as_options, listener_words_in_a_file, tickets_on_demand, files_that_change, backend_words_as_options, backend_words_in_a_file]

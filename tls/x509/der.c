@@ -179,3 +179,11 @@ bool hb_oid_is(struct hb_span oid, const char *bytes, size_t len)
 {
     return oid.len == len && memcmp(oid.p, bytes, len) == 0;
 }
+
+bool hb_der_is_file(struct hb_span file)
+{
+    struct hb_cur c = hb_cur(file);
+
+    (void)hb_der_take(&c, HB_DER_SEQUENCE);
+    return hb_cur_end(&c);
+}

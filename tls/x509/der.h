@@ -32,6 +32,8 @@ enum {
 uint8_t hb_der_peek(const struct hb_cur *c);
 /* Contents of the next element, which must have this tag. */
 struct hb_cur hb_der_take(struct hb_cur *c, uint8_t tag);
+/* Whether a file is one SEQUENCE from its first byte to its last: DER, and no PEM text. */
+bool hb_der_is_file(struct hb_span file);
 /* The next element whole, tag and length included; any tag. */
 struct hb_span hb_der_element(struct hb_cur *c);
 /* An INTEGER in shortest form and of either sign, as its bytes stand. */

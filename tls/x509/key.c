@@ -120,6 +120,39 @@ static enum hb_code pkcs8(const struct hb_env *env, struct hb_span der, struct h
     return HB_E_KEY_ALGORITHM;
 }
 
+/* DER does not say which of the wrappings it is; what stands behind the first element does. */
+static enum hb_code from_der(const struct hb_env *env, struct hb_span der, struct hb_privkey **key)
+{
+    struct hb_cur outer = hb_cur(der);
+    struct hb_cur c = hb_der_take(&outer, HB_DER_SEQUENCE);
+    bool has_version = hb_der_peek(&c) == HB_DER_INTEGER;
+
+    *key = NULL;
+    if (der.len > KEY_DER_MAX) {
+        return HB_E_KEY_LARGE;
+    }
+    (void)hb_der_element(&c);
+    uint8_t next = hb_der_peek(&c);
+    if (!has_version) { /* EncryptedPrivateKeyInfo (RFC 5958 3), or a certificate */
+        return next == HB_DER_OCTET_STRING ? HB_E_PEM_ENCRYPTED : HB_E_PEM_NONE;
+    }
+    switch (next) {
+    case HB_DER_SEQUENCE:
+        return pkcs8(env, der, key);
+    case HB_DER_OCTET_STRING:
+        return sec1(env, der, false, HB_KEY_P256, key);
+    case HB_DER_INTEGER:
+        return pkcs1(env, der, HB_KEY_RSA, key);
+    default:
+        return HB_E_KEY_INVALID;
+    }
+}
+
+enum hb_code hb_key_from_file(const struct hb_env *env, struct hb_span file, struct hb_privkey **key)
+{
+    return hb_der_is_file(file) ? from_der(env, file, key) : hb_key_from_pem(env, file, key);
+}
+
 enum hb_code hb_key_from_pem(const struct hb_env *env, struct hb_span pem, struct hb_privkey **key)
 {
     struct hb_pem_block block;

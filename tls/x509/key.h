@@ -8,5 +8,8 @@
  * the caller's. Decoded bytes are wiped. HB_E_PEM_*, HB_E_KEY_*: see their sentences. */
 HB_MUST_USE enum hb_code hb_key_from_pem(const struct hb_env *env, struct hb_span pem,
                                          struct hb_privkey **key);
+/* The same of a file in PEM, or in DER from its first byte to its last, in any of the three wrappings. */
+HB_MUST_USE enum hb_code hb_key_from_file(const struct hb_env *env, struct hb_span file,
+                                          struct hb_privkey **key);
 
 #endif

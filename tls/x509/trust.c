@@ -1,6 +1,7 @@
 /* trust.c: anchors kept as their DER, found by the subject's name. */
 #include "trust.h"
 
+#include "der.h"
 #include "pem.h"
 
 struct hb_trust {
@@ -104,6 +105,12 @@ enum hb_code hb_trust_add_pem(struct hb_trust *trust, struct hb_span pem, unsign
 
     *added = 0;
     *skipped = 0;
+    if (hb_der_is_file(pem)) {
+        enum hb_code code = hb_trust_add_der(trust, pem);
+        *added = code == HB_OK;
+        *skipped = !*added;
+        return code;
+    }
     while (hb_pem_next(&pem, &block) == HB_OK) {
         if (!hb_span_is(block.label, "CERTIFICATE") && !hb_span_is(block.label, "TRUSTED CERTIFICATE")) {
             continue;

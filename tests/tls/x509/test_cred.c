@@ -16,6 +16,7 @@
 #include "x509/pem.h"
 #include <hb/builder.h>
 #include <hb/cursor.h>
+#include <hb/trust.h>
 
 static char text[1 << 19];
 
@@ -44,6 +45,31 @@ static void add_pair(struct hb_cred_store *store, const char *name)
     (void)snprintf(crt, sizeof crt, "%s.crt", name);
     (void)snprintf(key, sizeof key, "%s.key", name);
     assert_int_equal(add(store, crt, key, NULL), HB_OK);
+}
+
+/* A certificate in a file in DER makes the same message; as an anchor, it is one. What is none is told. */
+static void assert_same_in_der(struct testenv *t, struct hb_span der, const char *name, struct hb_span msg12)
+{
+    struct hb_cred_store *store = hb_cred_store_new(&t->env);
+    struct hb_trust *trust = hb_trust_new(&t->env);
+    unsigned added;
+    unsigned skipped;
+    char file[64];
+
+    (void)snprintf(file, sizeof file, "%s.key", name);
+    char *key = certs_file(file);
+    assert_int_equal(hb_cred_store_add(store, der, hb_span_str(key), NULL), HB_OK);
+    assert_true(hb_span_eq(hb_cred_at(store, 0)->msg12, msg12));
+    assert_int_equal(hb_trust_add_pem(trust, der, &added, &skipped), HB_OK);
+    assert_int_equal(added, 1);
+    assert_int_equal(hb_trust_count(trust), 1);
+    struct hb_span none = hb_span((const uint8_t *)"0\0", 2); /* SEQUENCE {} */
+    assert_int_equal(hb_cred_store_add(store, none, hb_span_str(key), NULL), HB_E_DER);
+    assert_int_equal(hb_trust_add_pem(trust, none, &added, &skipped), HB_E_DER);
+    assert_int_equal(skipped, 1);
+    hb_trust_free(&trust);
+    hb_cred_store_free(&store);
+    free(key);
 }
 
 /* RFC 5246 7.4.2 and RFC 8446 4.4.2, built here once more from the PEM. */
@@ -87,6 +113,9 @@ static void test_messages(void **state)
         struct hb_cert leaf;
         assert_int_equal(hb_cert_parse(cred->leaf, &leaf), HB_OK);
         assert_true(cred->leaf.p == cred->msg12.p + 6);
+        if (num == 1) {
+            assert_same_in_der(&t, cred->leaf, names[i], cred->msg12);
+        }
         assert_int_equal(cred->not_after, leaf.not_after);
         hb_cred_store_free(&store);
         assert_null(store);

@@ -10,6 +10,7 @@
 #include "asn1.h"
 #include "testenv.h"
 #include "x509/key.h"
+#include "x509/pem.h"
 
 /* clang-format off */
 static const struct {
@@ -126,6 +127,64 @@ static void assert_signs(struct testenv *t, const struct hb_privkey *key)
     fail();
 }
 
+/* The same key from a file in DER: what is in the first block of a key, without armour. */
+static void assert_same_in_der(struct testenv *t, const char *pem, enum hb_key_kind kind, enum hb_code want)
+{
+    struct hb_span rest = hb_span_str(pem);
+    struct hb_pem_block block;
+    struct hb_privkey *key;
+    size_t len;
+
+    do {
+        if (hb_pem_next(&rest, &block) != HB_OK) {
+            return; /* no key in it */
+        }
+    } while (memmem(block.label.p, block.label.len, "PRIVATE KEY", 11) == NULL);
+    if (hb_pem_decode(&block, der, sizeof der, &len) != HB_OK) {
+        return; /* PKCS#1 encrypted inside its armour: nothing of it is DER */
+    }
+    assert_string_equal(hb_err_name(hb_key_from_file(&t->env, hb_span(der, len), &key)), hb_err_name(want));
+    if (want == HB_OK) {
+        assert_int_equal(hb_privkey_kind(key), kind);
+        assert_signs(t, key);
+    }
+    hb_privkey_free(&t->env, &key);
+    assert_int_equal(hb_key_from_file(&t->env, hb_span_str(pem), &key), want); /* PEM as before */
+    hb_privkey_free(&t->env, &key);
+    der[len] = 0; /* a byte more is neither */
+    assert_int_equal(hb_key_from_file(&t->env, hb_span(der, len + 1), &key), HB_E_PEM_NONE);
+    assert_null(key);
+}
+
+/* Files of other kinds in DER: {} is what asn1.h writes. */
+static void test_der_of_others(void **state)
+{
+    static const struct {
+        const char *name, *der;
+        enum hb_code want;
+    } rows[] = {
+        {"nothing in it", "30{}", HB_E_PEM_NONE},
+        {"a certificate's shape", "30{30{}30{}03{00}}", HB_E_PEM_NONE},
+        {"PKCS#8, encrypted", "30{30{}04{00}}", HB_E_PEM_ENCRYPTED},
+        {"a number and nothing behind", "30{02{00}}", HB_E_KEY_INVALID},
+        {"longer than any", "30{02{00}02{01*9000}}", HB_E_KEY_LARGE},
+        {"PKCS#1, zeros", "30{02{00}02{00}02{00}02{00}02{00}02{00}02{00}02{00}02{00}}", HB_E_KEY_INVALID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct testenv t;
+        struct hb_privkey *key;
+        print_message("%s\n", rows[i].name);
+        testenv_init(&t, i);
+        size_t len = asn1(rows[i].der, der, sizeof der);
+        assert_string_equal(hb_err_name(hb_key_from_file(&t.env, hb_span(der, len), &key)),
+                            hb_err_name(rows[i].want));
+        assert_null(key);
+        assert_int_equal(t.held, 0);
+    }
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -143,6 +202,7 @@ static void test_files(void **state)
             assert_signs(&t, key);
             hb_privkey_free(&t.env, &key);
         }
+        assert_same_in_der(&t, pem, files[i].kind, files[i].want);
         assert_int_equal(t.held, 0);
         free(pem);
     }
@@ -318,7 +378,8 @@ static void test_rsa_trivial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),       cmocka_unit_test(test_made),        cmocka_unit_test(test_around),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_made),
+        cmocka_unit_test(test_around),      cmocka_unit_test(test_der_of_others),
         cmocka_unit_test(test_rsa_numbers), cmocka_unit_test(test_rsa_trivial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,9 +31,10 @@ struct hb_cred_facts {
 
 /* Adds one pair: chain_pem holds one or more CERTIFICATE blocks, leaf first (other text between them is
  * skipped); key_pem one PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY block (chain and key may be the same
- * text). Checks that the key belongs to the leaf by signing and verifying, RSA 2048..8192 bits,
- * P-256/384/521, Ed25519, Ed448. An expired leaf is HB_E_CERT_EXPIRED, one that is not valid yet
- * HB_E_CERT_NOT_YET. facts may be NULL; it is filled as far as the certificate could be read. */
+ * text). Either may be in DER instead, the whole of it: one certificate; a key in PKCS#8, SEC1 or PKCS#1.
+ * Checks that the key belongs to the leaf by signing and verifying, RSA 2048..8192 bits, P-256/384/521,
+ * Ed25519, Ed448. An expired leaf is HB_E_CERT_EXPIRED, one that is not valid yet HB_E_CERT_NOT_YET. facts
+ * may be NULL; it is filled as far as the certificate could be read. */
 HB_MUST_USE enum hb_code hb_cred_store_add(struct hb_cred_store *store, struct hb_span chain_pem,
                                            struct hb_span key_pem, struct hb_cred_facts *facts);
 /* Adds a chain whose key is held elsewhere, in a process of its own: signatures and decryptions are asked for
