@@ -52,7 +52,7 @@ static void key(struct hb_span text)
     struct hb_privkey *k;
 
     testenv_init(&t, 1);
-    enum hb_code code = hb_key_from_pem(&t.env, text, &k);
+    enum hb_code code = hb_key_from_file(&t.env, text, &k);
     PROMISE((code == HB_OK) == (k != NULL));
     PROMISE(code == HB_OK || may_refuse(code));
     for (size_t i = 0; k != NULL && i < hb_num_sigalgs; i++) {
