@@ -94,6 +94,12 @@ ME, STRANGER = ('-cert', '{C}/client.crt', '-key', '{C}/client.key'), ('-cert', 
 CA, REQUEST, REQUIRE = {'client-ca': '{C}/ca.crt'}, {'client-auth': 'request'}, {'client-auth': 'require'}
 ANY, THREE = {'client-verify': 'none'}, ('ecdsa-p256', 'rsa2048', 'ed25519')
 OLD = ('-tls1_1', '-cipher', 'ALL:@SECLEVEL=0')
+
+
+def psk12(suite):
+    return ('-psk_identity', 'joe', '-psk', PSK, *TLS12, '-cipher', f'{suite}:@SECLEVEL=0')
+
+
 # words of the listener, certificates, then [s_client's options, what its output must hold ('!': must not)]
 SERVER = [
     ({}, THREE, [((), 'CN = ecdsa-p256'), (('-sigalgs', 'RSA-PSS+SHA256'), 'CN = rsa2048'),
@@ -122,7 +128,15 @@ SERVER = [
     ({'ticket-lifetime': '1234'}, None, [(TLS12, 'ticket lifetime hint: 1234')]),
     ({'resumption': 'off'}, None, [(TLS12, '!TLS session ticket'), (TLS13, '!New Session Ticket arrived')]),
     ({'psk-file': '{F}/psk'}, None, [(('-psk_identity', 'joe', '-psk', PSK), 'no peer certificate'),
-                                     (('-psk_identity', 'jim', '-psk', PSK), 'CN = ecdsa-p256')]),
+                                     (('-psk_identity', 'jim', '-psk', PSK), 'CN = ecdsa-p256'),
+                                     (psk12('PSK-AES128-GCM-SHA256'), 'Cipher is PSK-AES128-GCM-SHA256'),
+                                     (psk12('ECDHE-PSK-CHACHA20-POLY1305'), 'Cipher is ECDHE-PSK-CHACHA20-POLY1305'),
+                                     (psk12('DHE-PSK-AES128-GCM-SHA256'), 'alert handshake failure'),
+                                     (psk12('RSA-PSK-AES128-GCM-SHA256'), 'alert handshake failure')]),
+    ({'psk-file': '{F}/psk', 'groups': 'x25519,ffdhe3072'}, None, [(psk12('DHE-PSK-AES256-GCM-SHA384'), 'DH, 3072 bits'),
+                                                                   (psk12('DHE-PSK-CHACHA20-POLY1305'), 'Cipher is DHE-PSK-CHACHA20-POLY1305')]),
+    ({'psk-file': '{F}/psk', 'profile': 'legacy'}, ('rsa2048',), [(psk12('DHE-PSK-AES256-CBC-SHA'), 'Cipher is DHE-PSK-AES256-CBC-SHA'),
+                                                                  (psk12('RSA-PSK-AES128-GCM-SHA256'), 'Cipher is RSA-PSK-AES128-GCM-SHA256')]),
     ({'staple': '{F}/staple'}, None, [(('-status',), 'OCSP Response Status: successful'), ((*TLS12, '-status'), 'Cert Status: good')]),
 ]
 
@@ -157,7 +171,7 @@ def server_options(w, how):
 
 
 def listener_words_as_options(w):
-    """ENG-05, CERT-*, SNI-*, ALPN-*, OCSP-01: each TLS word of a listener, said with --word."""
+    """ENG-05, CERT-*, SNI-*, ALPN-*, OCSP-01, RES-12: each TLS word of a listener, said with --word."""
     server_options(w, 'options')
 
 
