@@ -312,7 +312,7 @@ static const struct {
     {"T13-01 compression",                 COMPRESSED,          HB_E_TLS_COMPRESSION, HB_ALERT_ILLEGAL_PARAMETER},
     {"HS-04 duplicate, unknown to us",     TWICE,               HB_E_TLS_DUPLICATE_EXTENSION, HB_ALERT_ILLEGAL_PARAMETER},
     {"HS-04 of another message",           FILTERS,             HB_E_TLS_ILLEGAL, HB_ALERT_ILLEGAL_PARAMETER},
-    {"T13-08 not on the curve",            BAD_POINT,           HB_E_TLS_KEY_SHARE, HB_ALERT_ILLEGAL_PARAMETER},
+    {"T13-08, NET-04 not on the curve",    BAD_POINT,           HB_E_TLS_KEY_SHARE, HB_ALERT_ILLEGAL_PARAMETER},
     {"T13-08 short share",                 SHORT_SHARE,         HB_E_TLS_KEY_SHARE, HB_ALERT_ILLEGAL_PARAMETER},
     {"T13-08 zero share",                  ZERO_SHARE,          HB_E_TLS_KEY_SHARE, HB_ALERT_ILLEGAL_PARAMETER},
     {"T13-03 share of no listed group",    SHARE_NOT_LISTED,    HB_E_TLS_ILLEGAL, HB_ALERT_ILLEGAL_PARAMETER},

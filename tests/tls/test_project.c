@@ -184,6 +184,57 @@ static void shares_are_fresh(void **state)
     duo_stop(&d);
 }
 
+/* Y of the server's ServerKeyExchange, behind p and g; and of the client's ClientKeyExchange. */
+static uint8_t ys[2][256];
+
+static size_t keep_ys(struct duo *duo, bool from_client, uint8_t *wire, size_t len, size_t cap)
+{
+    static const uint8_t g_and_size[] = {0x00, 0x01, 0x02, 0x01, 0x00};
+    struct hb_span p = hb_ffdhe_prime(&hb_ffdhe2048);
+
+    (void)cap;
+    if (duo->server.ready) {
+        return len;
+    }
+    if (from_client && len >= 11 + 256 && wire[5] == HB_MSG_CLIENT_KEY_EXCHANGE) {
+        memcpy(ys[1], wire + 11, 256);
+    }
+    for (size_t i = 0; !from_client && i + p.len + sizeof g_and_size + 256 <= len; i++) {
+        const uint8_t *at = wire + i;
+        if (memcmp(at, p.p, p.len) == 0 && memcmp(at + p.len, g_and_size, sizeof g_and_size) == 0) {
+            memcpy(ys[0], at + p.len + sizeof g_and_size, 256);
+        }
+    }
+    return len;
+}
+
+/* ATK-T6 (Raccoon): no finite field key is used for a second handshake, at either end. */
+static void dhe_keys_are_fresh(void **state)
+{
+    static const uint16_t groups[] = {0x0100};
+    static uint8_t kept[2][256];
+
+    (void)state;
+    duo_start(&d, "rsa2048", HB_PROFILE_LEGACY, "", HB_PROFILE_LEGACY);
+    assert_int_equal(hb_tls_config_versions(d.client.config, 0x0303, 0x0303), HB_OK);
+    assert_int_equal(hb_tls_config_groups(d.client.config, groups, 1), HB_OK);
+    d.cut = 0;
+    d.meddle = keep_ys;
+    for (unsigned round = 0; round < 3; round++) {
+        memset(ys, 0, sizeof ys);
+        connected("mail.test", hb_span(NULL, 0));
+        assert_int_equal(hb_tls_info(d.server.tls)->group, 0x0100);
+        for (unsigned end = 0; end < 2; end++) {
+            assert_int_not_equal(ys[end][0] | ys[end][100] | ys[end][200], 0); /* found */
+            assert_true(round == 0 || memcmp(kept[end], ys[end], 256) != 0);
+        }
+        assert_memory_not_equal(ys[0], ys[1], 256);
+        memcpy(kept, ys, sizeof ys);
+        duo_hang_up(&d);
+    }
+    duo_stop(&d);
+}
+
 /* The hello's extended_master_secret becomes an extension that nobody knows. */
 static size_t hide_ems(struct duo *duo, bool from_client, uint8_t *wire, size_t len, size_t cap)
 {
@@ -306,13 +357,10 @@ static void order_of_ciphers(void **state)
 int main(int argc, char **argv) /* [PATTERN of names] */
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_records_are_small),
-        cmocka_unit_test(no_data_before_finished),
-        cmocka_unit_test(sessions_of_the_client),
-        cmocka_unit_test(shares_are_fresh),
-        cmocka_unit_test(ems_required),
-        cmocka_unit_test(the_same_again),
-        cmocka_unit_test(order_of_ciphers),
+        cmocka_unit_test(first_records_are_small), cmocka_unit_test(no_data_before_finished),
+        cmocka_unit_test(sessions_of_the_client),  cmocka_unit_test(shares_are_fresh),
+        cmocka_unit_test(dhe_keys_are_fresh),      cmocka_unit_test(ems_required),
+        cmocka_unit_test(the_same_again),          cmocka_unit_test(order_of_ciphers),
     };
 
     if (argc > 1) {
