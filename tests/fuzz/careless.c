@@ -308,6 +308,7 @@ static void command(struct careless *v)
     }
     if (find(v, "")->what == NEVER) {
         v->forbidden = find(v, "")->verb;
+        v->at = AT_END; /* where it may pass at all, behind the login, what comes of it is the server's */
         return;
     }
     if (more) {
