@@ -22,23 +22,13 @@ static bool same(const struct sockaddr_storage *a, const struct sockaddr_storage
     return bytes.len > 0 && hb_span_eq(bytes, gw_addr_bytes(plain(b))) && same_port(a, b);
 }
 
-static bool is_any(struct hb_span address)
-{
-    for (size_t i = 0; i < address.len; i++) {
-        if (address.p[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Whether who connects to `to` comes to the listener at `at`, as far as that can be told without asking this
  * machine for its addresses. */
 static bool leads_to(const struct sockaddr_storage *to, const struct sockaddr_storage *at)
 {
     struct hb_span bytes = gw_addr_bytes(plain(at));
-    bool any =
-        is_any(bytes) && bytes.len == gw_addr_bytes(plain(to)).len; /* [::] takes no IPv4: listener.c */
+    bool any = gw_addr_is_any(bytes) &&
+               bytes.len == gw_addr_bytes(plain(to)).len; /* [::] takes no IPv4: listener.c */
 
     return same(to, at) || (any && gw_is_loopback(to) && same_port(to, at));
 }

@@ -94,6 +94,16 @@ struct hb_span gw_addr_bytes(const struct sockaddr *a)
     return IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? hb_span_skip(bytes, 12) : bytes;
 }
 
+bool gw_addr_is_any(struct hb_span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (bytes.p[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint16_t gw_addr_port(const struct sockaddr *a)
 {
     return a->sa_family == AF_INET    ? ntohs(((const struct sockaddr_in *)a)->sin_port)

@@ -28,6 +28,8 @@ bool gw_nets_hold(const struct gw_nets *nets, const struct sockaddr *addr);
 
 /* The bare address: 4 or 16 bytes, borrowed from a; none for another family (a unix socket). */
 struct hb_span gw_addr_bytes(const struct sockaddr *a);
+/* Whether such bytes are 0.0.0.0 or ::, which stand for every address; also if there are none. */
+bool gw_addr_is_any(struct hb_span bytes);
 uint16_t gw_addr_port(const struct sockaddr *a); /* 0 for another family */
 socklen_t gw_addr_len(const struct sockaddr *a); /* what bind(2) and connect(2) want; unix sockets, too */
 /* Writes the address as text ("" for another family); returns its port. */

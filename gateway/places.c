@@ -27,13 +27,6 @@ struct holder {
     bool ours; /* it is a hauberk's, or one may be: then nothing is wrong */
 };
 
-static bool is_any(struct hb_span addr)
-{
-    static const uint8_t none[16];
-
-    return memcmp(addr.p, none, addr.len) == 0;
-}
-
 /* A line of /proc/net/tcp: number, local address:port, remote, state, queues, timer, retransmits, uid,
  * timeout, inode (proc(5)). Addresses are words of 32 bits as they stand in memory. */
 enum { LOCAL = 1, STATE = 3, INODE = 9, NUM_COLUMNS };
@@ -65,7 +58,8 @@ static unsigned long listens_in(char *line, const struct sockaddr *want)
     }
     struct hb_span other = hb_span(word, digits / 2);
     bool kin = mine.len == other.len;
-    bool meets = is_any(other) || (kin && (is_any(mine) || memcmp(mine.p, word, mine.len) == 0));
+    bool meets =
+        gw_addr_is_any(other) || (kin && (gw_addr_is_any(mine) || memcmp(mine.p, word, mine.len) == 0));
     return meets ? strtoul(column[INODE], NULL, 10) : 0;
 }
 
