@@ -40,6 +40,17 @@ class Waiter(threading.Thread):
             self.problem = e
 
 
+def came_in(waiters, lost):
+    """How many are served now, to the end; who is not is added to `lost`."""
+    for c in waiters:
+        c.join(90)
+        if c.inside:
+            c.s.echo(1000)
+            c.s.close()
+    lost += [c.problem or 'waits' for c in waiters if not c.inside]
+    return sum(c.inside for c in waiters)
+
+
 def full(w, echo):
     """50 have room, 20 wait; a keeper dies, a reload is asked for, a certificate changes; then those who waited come in."""
     with Setup(w, echo, 'imap', program=limited(w)) as g:
@@ -107,13 +118,7 @@ def taken_away(w, echo):
                 limit(pid, None)
             asking.join(60)
             equal([code for code, _ in said], [0], f'reload: {said}')
-            for c in inside + coming:
-                c.join(90)
-                count += c.inside
-                if c.inside:
-                    c.s.echo(1000)
-                    c.s.close()
-            lost += [c.problem or 'waits' for c in inside + coming if not c.inside]
+            count += came_in(inside + coming, lost)
             load.moves()
         check(all('"why":"descriptors"' in e for e in g.events('accept.paused')), 'why')
         return load.end() + Outcome(0, lost, 0, f'{count} waited and came in')
@@ -171,13 +176,7 @@ def system_full(w, echo):
             full_now.write(b'\0')
             full_now.seek(0)
             wait_for('a new keeper', lambda n=n, victim=victim: pid_of(g, 'keeper', n) not in (None, victim))
-            for c in inside + coming:
-                c.join(90)
-                count += c.inside
-                if c.inside:
-                    c.s.echo(1000)
-                    c.s.close()
-            lost += [c.problem or 'waits' for c in inside + coming if not c.inside]
+            count += came_in(inside + coming, lost)
             equal(g.ctl('reload')[0], 0, 'reload')
             load.moves()
         check(all('"why":"descriptors"' in e for e in g.events('accept.paused')), 'why')
