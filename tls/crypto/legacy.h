@@ -6,8 +6,8 @@
 #include "crypto.h"
 
 extern const struct hb_hash hb_md5;
-/* MD5 and SHA-1 over the same bytes, 36 bytes behind one another: transcripts and signatures before TLS 1.2.
- */
+/* MD5 and SHA-1 over the same bytes, 36 bytes behind one another: transcripts and signatures before
+ * TLS 1.2. */
 extern const struct hb_hash hb_md5sha1;
 
 /* CBC, or a stream cipher (block is 0). The context is keyed for one direction and keeps a stream's state. */

@@ -1,5 +1,5 @@
-/* mlkem_poly.h: polynomials of ML-KEM (FIPS 203). What they hold is a secret of whoever asked; he wipes it.
- */
+/* mlkem_poly.h: polynomials of ML-KEM (FIPS 203). What they hold is the secret of whoever asked, who wipes
+ * it. */
 #ifndef HB_MLKEM_POLY_H
 #define HB_MLKEM_POLY_H
 

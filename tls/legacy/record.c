@@ -3,8 +3,8 @@
  *   CBC           [IV 1.1+] | E(content | MAC | padding | padding length)
  *   CBC with EtM  [IV 1.1+] | E(content | padding | padding length) | MAC
  *   stream        E(content | MAC)
- *   MAC input     seq u64 | type | version | length u16 | content   (EtM: IV and ciphertext instead of
- * content)
+ *   MAC input     seq u64 | type | version | length u16 | content
+ *   with EtM      seq u64 | type | version | length u16 | IV | ciphertext
  *
  * Constant time (CT-04, Lucky Thirteen): where the content ends is a secret until the MAC has been checked.
  * So the inner hash is finished for every end the padding could mean - at most 256, a number that depends on
